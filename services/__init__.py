@@ -1,0 +1,1 @@
+"""The services of Parley. They never import each other."""

@@ -1,0 +1,1 @@
+"""The gateway: owns the HTTP and WebSocket connections of clients."""

@@ -1,0 +1,1 @@
+"""The WebSocket interface: cards, doorbells, presence and frames."""

@@ -1,0 +1,1 @@
+"""The matcher: owns the pool of waiting tickets and decides who fits whom."""

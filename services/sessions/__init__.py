@@ -1,0 +1,1 @@
+"""The sessions service: owns Postgres, the truth about users, requests and chat sessions."""

@@ -1,0 +1,213 @@
+"""The nouns that events, requests and frames share: languages, profiles, tickets, states."""
+
+import enum
+from datetime import datetime
+
+from msgspec import Struct
+
+from shared.identifiers import RequestId, SessionId, UserId
+
+
+class Level(enum.StrEnum):
+    """CEFR levels of the Council of Europe, weakest first."""
+
+    A1 = "A1"
+    A2 = "A2"
+    B1 = "B1"
+    B2 = "B2"
+    C1 = "C1"
+    C2 = "C2"
+
+
+class Practice(Struct, frozen=True):
+    """A language someone practises: a normalised BCP 47 tag and how well they speak it."""
+
+    language: str
+    level: Level
+
+
+class RequestStatus(enum.StrEnum):
+    PENDING = "pending"
+    MATCHED = "matched"
+    CANCELLED = "cancelled"
+    EXPIRED = "expired"
+
+
+class RequestEndReason(enum.StrEnum):
+    """Why a request left `pending`."""
+
+    MATCHED = "matched"
+    USER = "user"
+    OFFLINE = "offline"
+    ERASED = "erased"
+    TIMEOUT = "timeout"
+
+
+class SessionStatus(enum.StrEnum):
+    WAITING = "waiting"
+    CONNECTING = "connecting"
+    ACTIVE = "active"
+    ENDED = "ended"
+
+
+class SessionEndReason(enum.StrEnum):
+    ABANDONED = "abandoned"
+    DECLINED = "declined"
+    LEFT = "left"
+    OFFLINE = "offline"
+    FAILED = "failed"
+    MAXIMUM = "maximum"
+    BLOCKED = "blocked"
+    ERASED = "erased"
+
+
+class Profile(Struct, frozen=True, kw_only=True):
+    """A user as that user sees it. Erased users have an empty name and no languages."""
+
+    id: UserId
+    display_name: str
+    native_languages: tuple[str, ...]
+    practice_languages: tuple[Practice, ...]
+    interests: tuple[str, ...]
+    relay_only: bool
+    created_at: datetime
+
+
+class Partner(Struct, frozen=True, kw_only=True):
+    """A user as the partner in a session sees it."""
+
+    id: UserId
+    display_name: str
+    native_languages: tuple[str, ...]
+    practice_languages: tuple[Practice, ...]
+    shared_interests: tuple[str, ...]
+
+
+class Ticket(Struct, frozen=True, kw_only=True):
+    """What the pool holds of a pending request. (request_id, attempt) is its identity.
+
+    `avoid` names every user this one must not meet: blocks in either direction and the earlier
+    partners of the line. `since` is when the user began to wait, also across requeues.
+    """
+
+    request_id: RequestId
+    attempt: int
+    user_id: UserId
+    native_languages: tuple[str, ...]
+    practice_languages: tuple[Practice, ...]
+    interests: tuple[str, ...]
+    avoid: tuple[UserId, ...]
+    since: datetime
+    expires_at: datetime
+
+
+class MatchSide(Struct, frozen=True, kw_only=True):
+    """One of the two tickets of a match, with the language its user will practise."""
+
+    request_id: RequestId
+    attempt: int
+    user_id: UserId
+    practises: str
+
+
+class PendingRequest(Struct, frozen=True, kw_only=True):
+    """The open request of a user. `requeued_from` names the session it follows, if any."""
+
+    request_id: RequestId
+    since: datetime
+    expires_at: datetime
+    native_languages: tuple[str, ...]
+    practice_languages: tuple[Practice, ...]
+    requeued_from: SessionId | None = None
+
+
+class EndedRequest(Struct, frozen=True, kw_only=True):
+    """How the last request of a user ended. `session_id` is the session a match became."""
+
+    request_id: RequestId
+    status: RequestStatus
+    reason: RequestEndReason
+    ended_at: datetime
+    session_id: SessionId | None = None
+
+
+class LiveSession(Struct, frozen=True, kw_only=True):
+    """The live session of a user, from that user's side.
+
+    `polite` is this user's role in WebRTC's perfect negotiation. `generation` counts the
+    (re)joins of either side. `join_by` is the deadline for both to join.
+    """
+
+    session_id: SessionId
+    request_id: RequestId
+    status: SessionStatus
+    partner: Partner
+    you_practise: str
+    partner_practises: str
+    polite: bool
+    join_by: datetime
+    generation: int = 0
+
+
+class EndedSession(Struct, frozen=True, kw_only=True):
+    """How the last session of a user ended. `requeued_as` is the request that followed, if any."""
+
+    session_id: SessionId
+    request_id: RequestId
+    reason: SessionEndReason
+    ended_at: datetime
+    duration_s: int
+    completed_minimum: bool
+    requeued_as: RequestId | None = None
+
+
+class UserState(Struct, frozen=True, kw_only=True):
+    """What a user has open and how the last of each ended; a greater version is later.
+
+    At most one of `request` and `session` is set.
+    """
+
+    version: int
+    user: Profile
+    request: PendingRequest | None = None
+    session: LiveSession | None = None
+    last_request: EndedRequest | None = None
+    last_session: EndedSession | None = None
+    erased: bool = False
+
+
+class RequestRecord(Struct, frozen=True, kw_only=True):
+    """What became of one request. `reason` and `ended_at` are null while it is pending."""
+
+    request_id: RequestId
+    status: RequestStatus
+    since: datetime
+    expires_at: datetime
+    native_languages: tuple[str, ...]
+    practice_languages: tuple[Practice, ...]
+    reason: RequestEndReason | None = None
+    ended_at: datetime | None = None
+    session_id: SessionId | None = None
+
+
+class SessionRecord(Struct, frozen=True, kw_only=True):
+    """One chat session of a user's own history, from that user's side."""
+
+    session_id: SessionId
+    status: SessionStatus
+    partner: Partner
+    you_practise: str
+    partner_practises: str
+    created_at: datetime
+    ended_at: datetime | None = None
+    reason: SessionEndReason | None = None
+    duration_s: int | None = None
+    completed_minimum: bool = False
+
+
+class Idempotency(Struct, frozen=True, kw_only=True):
+    """The `Idempotency-Key` of a POST: unique per user and operation (`POST /match/request`)."""
+
+    key: str
+    operation: str
+    body_sha256: str
