@@ -1,0 +1,1 @@
+"""What it takes to run Parley: containers, and the same stack without them."""

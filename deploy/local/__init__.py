@@ -1,0 +1,1 @@
+"""The stack on this machine alone: real servers as plain processes, no containers."""
