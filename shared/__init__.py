@@ -1,1 +1,1 @@
-"""What the three services have in common: the events and requests they meet in, the bus, settings, logging, the runner."""
+"""What the services share: events and requests, the bus, settings, logging, the runner."""

@@ -2,9 +2,10 @@
 
 ParleyError
 ├── SettingsError     a setting is missing or malformed: the start stops and names it
-├── Unavailable       a server or service cannot be reached in time: 503 with Retry-After, or held and retried
+├── TopologyMismatch  the broker holds a queue or exchange declared otherwise: the start stops
+├── Unavailable       no answer in time: 503 with Retry-After, or held and retried
 ├── Refused           what was asked cannot be done: an HTTP problem or an error frame
-└── Rejected          a message is itself at fault and will never be handled: straight to the dead letters
+└── Rejected          a message is itself at fault: straight to the dead letters
 
 Anything else that escapes is a programmer's error: in a handler it counts against the message
 (`HANDLER_FAILURES_MAX` times, then the dead letters), elsewhere it ends the process.
@@ -19,6 +20,10 @@ class ParleyError(Exception):
 
 class SettingsError(ParleyError):
     """A setting is missing or malformed; the text names it and says what was expected."""
+
+
+class TopologyMismatch(ParleyError):
+    """The broker already holds a queue or exchange of that name with other arguments."""
 
 
 class Unavailable(ParleyError):

@@ -1,7 +1,7 @@
 """The events services exchange: one closed union of frozen structs, JSON on the wire.
 
 The tag is the AMQP `type` and the routing key. New fields get defaults; a breaking change is a new
-type (`match.found.v2`) read beside the old one. `shared/tests/golden/` keeps one sample each for ever.
+type (`match.found.v2`) read beside the old one. `shared/tests/golden/` keeps a sample of each.
 """
 
 from datetime import datetime
@@ -9,8 +9,14 @@ from datetime import datetime
 import msgspec
 from msgspec import Struct, field
 
-from shared.domain import MatchSide, SessionEndReason, Ticket, UserState
-from shared.domain import RequestEndReason, RequestStatus
+from shared.domain import (
+    MatchSide,
+    RequestEndReason,
+    RequestStatus,
+    SessionEndReason,
+    Ticket,
+    UserState,
+)
 from shared.identifiers import EventId, RequestId, SessionId, UserId, new_event_id
 
 

@@ -1,4 +1,4 @@
-"""Identifiers: UUIDv7 as canonical lower-case text, so that they sort by the time they were minted."""
+"""Identifiers: UUIDv7 as canonical lower-case text, which sorts by the time of minting."""
 
 from typing import NewType
 

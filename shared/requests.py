@@ -58,7 +58,7 @@ class ChangeProfile(Request[UserState], frozen=True, kw_only=True, tag="user.cha
 
 
 class EraseUser(Request[UserState], frozen=True, kw_only=True, tag="user.erase"):
-    """Blank the user; ends what is open. Answered with the erased state. Refused: `unknown-user`."""
+    """Blank the user; ends what is open; answers the erased state. Refused: `unknown-user`."""
 
     user_id: UserId
 
@@ -78,7 +78,7 @@ class RotateToken(Request[Done], frozen=True, kw_only=True, tag="token.rotate"):
 
 
 class RequestOpened(Struct, frozen=True, kw_only=True):
-    """`replayed` is true when the idempotency key was seen before; the record is the present one."""
+    """`replayed`: the idempotency key was seen before, and the record is the present one."""
 
     request: RequestRecord
     state: UserState
@@ -88,8 +88,8 @@ class RequestOpened(Struct, frozen=True, kw_only=True):
 class OpenRequest(Request[RequestOpened], frozen=True, kw_only=True, tag="request.open"):
     """Ask for a partner. Languages left out are the profile's; `timeout_s` is set by the asker.
 
-    Refused: `unknown-user`, `request-pending` (about request_id), `session-live` (about session_id),
-    `languages-overlap` (given and profile languages together), `idempotency-mismatch`.
+    Refused: `unknown-user`, `request-pending` (about request_id), `session-live` (about
+    session_id), `languages-overlap` (given and profile languages together), `idempotency-mismatch`.
     """
 
     user_id: UserId
@@ -100,8 +100,8 @@ class OpenRequest(Request[RequestOpened], frozen=True, kw_only=True, tag="reques
 
 
 class CancelRequest(Request[UserState], frozen=True, kw_only=True, tag="request.cancel"):
-    """End the pending request. Refused: `no-request` (404), `already-matched` (409, about session_id
-    and request_id: the session it became is still live), `unknown-user`."""
+    """End the pending request. Refused: `no-request` (404), `unknown-user`, `already-matched`
+    (409, about session_id and request_id: the session it became is still live)."""
 
     user_id: UserId
 

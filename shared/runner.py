@@ -1,0 +1,207 @@
+"""One harness for every main: settings, logging, signals, tasks, closing in reverse order."""
+
+import asyncio
+import os
+import random
+import signal
+import sys
+import threading
+import time
+from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
+from typing import TypeVar
+
+import structlog
+import uvloop
+from msgspec import Struct
+
+from shared import config, logging
+from shared.config import CommonSettings
+from shared.errors import ParleyError, SettingsError, TopologyMismatch
+from shared.identifiers import new_id
+from shared.ops import Ops
+
+STOP_TIMEOUT_S = 10.0
+"""The whole stop, from signal to exit: what the design promises and orchestrators grant."""
+
+_FATAL = (SettingsError, TopologyMismatch, AssertionError, TypeError, AttributeError, NameError)
+
+S = TypeVar("S", bound=CommonSettings)
+T = TypeVar("T")
+
+log = structlog.get_logger()
+
+
+class Stop(Exception):
+    """Raised in the task group's body to cancel its tasks."""
+
+
+class Runtime(Struct, kw_only=True):
+    """What a service is given to build itself on.
+
+    Push closers on `stack` as parts are built; they run last, in reverse order. Spawn loops on
+    `tasks`. Callbacks given to `on_stop` run first at a stop, newest first, while the tasks still
+    run: for example `bus.stop_consuming`.
+    """
+
+    name: str
+    instance: str
+    stack: AsyncExitStack
+    tasks: asyncio.TaskGroup
+    stopping: asyncio.Event
+    ops: Ops
+    drains: list[Callable[[], Awaitable[object]]]
+
+    def on_stop(self, drain: Callable[[], Awaitable[object]]) -> None:
+        self.drains.append(drain)
+
+
+Serve = Callable[[S, Runtime], Awaitable[None]]
+
+
+def run(service: str, settings_type: type[S], serve: Serve[S]) -> None:
+    """The whole life of a process; ends it with 0 after a clean stop, else 1.
+
+    `serve` builds the parts and returns or runs on; either way the process lives until SIGTERM or
+    SIGINT, or until a task fails. A second signal, or a stop over 10 s, ends it at once with 1.
+    """
+    try:
+        settings = config.load(settings_type, os.environ)
+    except SettingsError as error:
+        sys.exit(f"{service} cannot start: {error}")
+    instance = f"{service}-{new_id()[-8:]}"
+    logging.configure(service, settings.log_level, instance)
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        code = runner.run(_live(service, instance, settings, serve))
+    sys.exit(code)
+
+
+async def _live(service: str, instance: str, settings: S, serve: Serve[S]) -> int:
+    stopping = asyncio.Event()
+    _heed_signals(stopping)
+    code = 0
+    try:
+        async with AsyncExitStack() as stack:
+            ops = Ops()
+            await ops.listen(settings.ops_host, getattr(settings, f"{service}_ops_port", 0))
+            stack.push_async_callback(ops.close)
+            log.info("process.started")
+            await _work(service, instance, settings, serve, stack, stopping, ops)
+    except* Exception as failures:
+        code = 1
+        for failure in failures.exceptions:
+            log.critical("process.failed", exc_info=failure)
+    log.info("process.stopped", code=code)
+    return code
+
+
+async def _work(
+    service: str,
+    instance: str,
+    settings: S,
+    serve: Serve[S],
+    stack: AsyncExitStack,
+    stopping: asyncio.Event,
+    ops: Ops,
+) -> None:
+    """Run the service's tasks until a stop is asked for, then drain and cancel them."""
+    try:
+        async with asyncio.TaskGroup() as tasks:
+            runtime = Runtime(
+                name=service, instance=instance, stack=stack, tasks=tasks, stopping=stopping,
+                ops=ops, drains=[],
+            )  # fmt: skip
+            tasks.create_task(_awaited(serve(settings, runtime)), name="serve")
+            await stopping.wait()
+            log.info("process.stopping")
+            ops.stopping = True
+            for drain in reversed(runtime.drains):
+                await drain()
+            raise Stop
+    except* Stop:
+        pass
+    finally:
+        stopping.set()
+        _limit_stop(asyncio.get_running_loop())
+
+
+async def _awaited(work: Awaitable[None]) -> None:
+    await work
+
+
+def _heed_signals(stopping: asyncio.Event) -> None:
+    loop = asyncio.get_running_loop()
+
+    def heed() -> None:
+        if stopping.is_set():
+            _give_up(loop, "second signal")
+        stopping.set()
+        _limit_stop(loop)
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, heed)
+
+
+def _limit_stop(loop: asyncio.AbstractEventLoop) -> None:
+    """End the process when the stop takes too long. A thread: the loop itself may be what hangs."""
+    timer = threading.Timer(STOP_TIMEOUT_S, _give_up, (loop, "stop timed out"))
+    timer.daemon = True
+    timer.start()
+
+
+def _give_up(loop: asyncio.AbstractEventLoop, why: str) -> None:
+    hung = [
+        f"{task.get_name()}: {frames[-1].f_code.co_qualname if frames else '?'}"
+        for task in asyncio.all_tasks(loop)
+        for frames in [task.get_stack(limit=1)]
+    ]
+    log.critical("process.gave_up", why=why, hung=hung)
+    sys.stdout.flush()
+    os._exit(1)
+
+
+async def ready_when(
+    what: str, connect: Callable[[], Awaitable[T]], *, pause_max_s: float = 2.0
+) -> T:
+    """What `connect` returns, tried again with growing pauses while the server is not there yet.
+
+    Says "waiting for <what>" and why. Settings and programmer errors are raised at once.
+    """
+    pause_s = 0.1
+    while True:
+        try:
+            return await connect()
+        except _FATAL:
+            raise
+        except Exception as error:  # every client library has its own tree of errors
+            log.info(f"waiting for {what}", error=repr(error))
+        await asyncio.sleep(pause_s)
+        pause_s = min(pause_s * 2, pause_max_s)
+
+
+async def every(
+    interval_s: float,
+    step: Callable[[], Awaitable[object]],
+    *,
+    name: str = "",
+    pause_max_s: float = 10.0,
+) -> None:
+    """Run `step` every `interval_s` for ever, the first time at once.
+
+    Operating errors (`ParleyError`) are logged and answered with growing pauses; any other error
+    is a programmer's and ends the process.
+    """
+    failures = 0
+    while True:
+        began = time.monotonic()
+        try:
+            await step()
+            failures = 0
+        except ParleyError as error:
+            failures += 1
+            log.warning("step.failed", step=name or repr(step), error=str(error), failures=failures)
+        pause_s = interval_s - (time.monotonic() - began)
+        if failures:
+            pause_s = min(max(interval_s, 0.1) * 2 ** min(failures, 16), pause_max_s)
+            pause_s *= random.uniform(0.5, 1.0)
+        await asyncio.sleep(max(pause_s, 0.0))
