@@ -111,11 +111,11 @@ def postgres(directory: Path, port: int, password: str) -> Server:
     if not (data / "PG_VERSION").exists():
         _make_cluster(binaries, as_owner, directory, password)
     settings = (f"listen_addresses={HOST}", "unix_socket_directories=", "max_connections=300")
+    words = [word for setting in settings for word in ("-c", setting)]
     return Server(
         name="postgres",
         port=port,
-        command=(*as_owner, str(binaries / "postgres"), "-D", str(data), "-p", str(port))
-        + tuple(word for setting in settings for word in ("-c", setting)),
+        command=(*as_owner, str(binaries / "postgres"), "-D", str(data), "-p", str(port), *words),
         log=directory / "postgres.log",
         ready=functools.partial(_postgres_ready, binaries, port),
         stop_signal=signal.SIGINT,  # "Fast": SIGTERM would wait for every client to go.
@@ -133,10 +133,8 @@ class Running:
         """Stop it in order; after `timeout_s` kill it and whatever it started."""
         if self.process.poll() is None:
             self.process.send_signal(self.server.stop_signal)
-        try:
+        with contextlib.suppress(subprocess.TimeoutExpired):
             self.process.wait(timeout_s)
-        except subprocess.TimeoutExpired:
-            pass
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait()
