@@ -24,6 +24,8 @@ import pytest_asyncio
 import redis.asyncio
 
 from deploy.local import servers
+from deploy.local.processes import HOST, Server, free_port
+from deploy.local.processes import start as start_server
 
 ROOT = Path(__file__).parent
 MIGRATIONS = ROOT / "migrations"
@@ -50,8 +52,8 @@ def started(server_directory: Path) -> Iterator[ExitStack]:
         yield stack
 
 
-def start(stack: ExitStack, server: servers.Server) -> None:
-    running = servers.start(server)
+def start(stack: ExitStack, server: Server) -> None:
+    running = start_server(server)
     stack.callback(running.stop)
     used[server.name] = f"throw-away, port {server.port}"
 
@@ -62,10 +64,10 @@ def amqp_url(request: pytest.FixtureRequest) -> str:
         return url
     directory = request.getfixturevalue("server_directory") / "rabbitmq"
     stack = request.getfixturevalue("started")
-    epmd_port, port = servers.free_port(), servers.free_port()
+    epmd_port, port = free_port(), free_port()
     start(stack, servers.epmd(directory, epmd_port))
-    start(stack, servers.rabbitmq(directory, port, servers.free_port(), epmd_port))
-    return f"amqp://guest:guest@{servers.HOST}:{port}/"
+    start(stack, servers.rabbitmq(directory, port, free_port(), epmd_port))
+    return f"amqp://guest:guest@{HOST}:{port}/"
 
 
 @pytest.fixture(scope="session")
@@ -73,9 +75,9 @@ def redis_url(request: pytest.FixtureRequest) -> str:
     if url := named("redis", "PARLEY_TEST_REDIS_URL"):
         return url
     directory = request.getfixturevalue("server_directory") / "redis"
-    port = servers.free_port()
+    port = free_port()
     start(request.getfixturevalue("started"), servers.redis(directory, port))
-    return f"redis://{servers.HOST}:{port}/0"
+    return f"redis://{HOST}:{port}/0"
 
 
 @pytest.fixture(scope="session")
@@ -84,9 +86,9 @@ def postgres_url(request: pytest.FixtureRequest) -> str:
     if url := named("postgres", "PARLEY_TEST_POSTGRES_URL"):
         return url
     directory = request.getfixturevalue("server_directory") / "postgres"
-    port = servers.free_port()
+    port = free_port()
     start(request.getfixturevalue("started"), servers.postgres(directory, port, "test"))
-    address = f"{servers.POSTGRES_USER}:test@{servers.HOST}:{port}"
+    address = f"{servers.POSTGRES_USER}:test@{HOST}:{port}"
     return f"postgres://{address}/postgres?sslmode=disable"
 
 
