@@ -4,7 +4,7 @@ import asyncio
 import inspect
 import time
 from collections.abc import Awaitable, Callable
-from typing import Any, TypeVar
+from typing import Any, TypeVar, overload
 
 import msgspec
 
@@ -21,7 +21,11 @@ T = TypeVar("T")
 POLL_S = 0.01
 
 
-async def eventually(check: Callable[[], T | Awaitable[T]], deadline_s: float = 5.0) -> T:
+@overload
+async def eventually(check: Callable[[], Awaitable[T]], deadline_s: float = 5.0) -> T: ...
+@overload
+async def eventually(check: Callable[[], T], deadline_s: float = 5.0) -> T: ...
+async def eventually(check: Callable[[], Any], deadline_s: float = 5.0) -> Any:
     """What `check` returns once it stops raising `AssertionError`; its last one at the deadline."""
     until = time.monotonic() + deadline_s
     while True:

@@ -1,0 +1,93 @@
+"""Answering requests: each gets exactly one reply, unless its asker no longer waits."""
+
+import enum
+import time
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+import structlog
+from aio_pika.abc import AbstractIncomingMessage
+from msgspec import Struct
+
+from shared import requests
+from shared.bus.consuming import Delivery
+from shared.bus.link import Lost
+from shared.bus.messages import TIMEOUT_MS, reply_message
+from shared.bus.publishing import Publishing
+from shared.errors import Refused, Unavailable
+from shared.messaging import Answerer
+
+log = structlog.get_logger()
+
+
+class Outcome(enum.StrEnum):
+    """The AMQP type of a reply."""
+
+    ANSWERED = "answered"
+    REFUSED = "refused"
+    UNAVAILABLE = "unavailable"
+    FAILED = "failed"
+
+
+class Refusal(Struct, frozen=True):
+    code: str
+    detail: str
+    about: dict[str, str]
+
+
+class Answering:
+    """Handles deliveries of `sessions.requests`.
+
+    A request is acknowledged after it was answered: one in the hands of a replica that dies is
+    answered by another, so an answerer may see a request again, as any handler may.
+    """
+
+    def __init__(
+        self, service: str, answerers: Mapping[type[Any], Answerer], publishing: Publishing
+    ) -> None:
+        self._service = service
+        self._answerers = dict(answerers)
+        self._publishing = publishing
+
+    async def handle(self, delivery: Delivery) -> None:
+        message = delivery.message
+        received = time.monotonic()
+        structlog.contextvars.bind_contextvars(correlation_id=message.correlation_id)
+        outcome, body = await self._answer(message)
+        if time.monotonic() - received < _timeout_s(message):
+            await self._reply(message, outcome, body)
+        else:
+            log.warning("request.answered_too_late", type=message.type)
+        await delivery.acknowledge()
+
+    async def _answer(self, message: AbstractIncomingMessage) -> tuple[Outcome, bytes]:
+        try:
+            request = requests.decode(message.body)
+            answer = await self._answerers[type(request)](request)
+            return Outcome.ANSWERED, msgspec.json.encode(answer)
+        except Refused as error:
+            refusal = Refusal(error.code, error.detail, error.about)
+            return Outcome.REFUSED, msgspec.json.encode(refusal)
+        except Unavailable as error:
+            log.warning("request.unavailable", type=message.type, error=str(error))
+            return Outcome.UNAVAILABLE, b"{}"
+        except Exception:  # the asker is told, the cause is ours to find
+            log.exception("request.failed", type=message.type)
+            return Outcome.FAILED, b"{}"
+
+    async def _reply(self, message: AbstractIncomingMessage, outcome: Outcome, body: bytes) -> None:
+        if not message.reply_to or not message.message_id:
+            return
+        reply = reply_message(
+            body, ask_id=message.message_id, outcome=outcome, app_id=self._service
+        )
+        try:
+            await self._publishing.send_unconfirmed(reply, message.reply_to)
+        except Lost as error:
+            log.warning("request.reply_lost", type=message.type, error=str(error))
+
+
+def _timeout_s(message: AbstractIncomingMessage) -> float:
+    timeout_ms = message.headers.get(TIMEOUT_MS)
+    return timeout_ms / 1000 if isinstance(timeout_ms, int) else float("inf")

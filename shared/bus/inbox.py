@@ -1,0 +1,146 @@
+"""What becomes of an event in a service's inbox: done, held, counted, or a dead letter."""
+
+import asyncio
+from collections.abc import Mapping
+
+import msgspec
+import structlog
+from aio_pika.abc import AbstractIncomingMessage, HeadersType
+
+from shared import events
+from shared.bus import topology
+from shared.bus.consuming import Delivery
+from shared.bus.messages import CAUSE, FAILURES, QUEUE, event_message
+from shared.bus.publishing import Publishing
+from shared.config import BusSettings
+from shared.errors import Rejected, Unavailable
+from shared.events import AnyEvent
+from shared.messaging import Encoded, Handler
+
+log = structlog.get_logger()
+
+
+class Inbox:
+    """Handles deliveries with the handler of their type; `stopping` cuts every pause short."""
+
+    def __init__(
+        self,
+        queue: str,
+        handlers: Mapping[type[AnyEvent], Handler],
+        publishing: Publishing,
+        settings: BusSettings,
+        stopping: asyncio.Event,
+    ) -> None:
+        self._queue = queue
+        self._handlers = dict(handlers)
+        self._publishing = publishing
+        self._settings = settings
+        self._stopping = stopping
+
+    async def handle(self, delivery: Delivery) -> None:
+        """Handle one delivery to its end. See `Bus.consume` for the outcomes."""
+        try:
+            event, handler = self._read(delivery.message)
+        except Rejected as error:
+            await self._bury(delivery, str(error))
+            return
+        structlog.contextvars.bind_contextvars(
+            correlation_id=event.correlation_id, event_id=event.event_id
+        )
+        try:
+            if await self._attempt(handler, event, delivery):
+                await delivery.acknowledge()
+            else:
+                await delivery.give_back()
+        except Rejected as error:
+            await self._bury(delivery, str(error))
+        except Exception as error:  # whatever a handler does wrong counts against the message
+            await self._count_failure(delivery, error)
+
+    def _read(self, message: AbstractIncomingMessage) -> tuple[AnyEvent, Handler]:
+        """Raises `Rejected`: oversized, malformed, of an unknown type, or not for this service."""
+        if message.body_size > self._settings.amqp_message_bytes_max:
+            raise Rejected(f"oversized: {message.body_size} bytes")
+        try:
+            event = events.decode(message.body)
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            raise Rejected(f"malformed: {error}") from error
+        handler = self._handlers.get(type(event))
+        if handler is None:
+            raise Rejected(f"no handler for {events.event_type(event)}")
+        return event, handler
+
+    async def _attempt(self, handler: Handler, event: AnyEvent, delivery: Delivery) -> bool:
+        """True once handled; false when the message is no longer ours or we are stopping.
+
+        A store that is away is no fault of the message: it is held here, and tried again.
+        """
+        held = 0
+        while True:
+            try:
+                await handler(event)
+            except Unavailable as error:
+                held += 1
+                if held == 1:
+                    log.warning("message.held", type=events.event_type(event), error=str(error))
+            else:
+                return True
+            if not await self._pause(held, delivery):
+                return False
+
+    async def _count_failure(self, delivery: Delivery, error: Exception) -> None:
+        """Put the message back with one failure more, after a pause; bury it at the limit."""
+        failures = _failures(delivery.message) + 1
+        log.error("message.failed", queue=self._queue, failures=failures, exc_info=error)
+        if failures >= self._settings.handler_failures_max:
+            await self._bury(delivery, f"failed {failures} times: {error!r}", failures)
+        elif await self._pause(failures, delivery):
+            await self._move(delivery, exchange="", headers={FAILURES: failures})
+        else:
+            await delivery.give_back()
+
+    async def _bury(self, delivery: Delivery, cause: str, failures: int = 0) -> None:
+        log.error("message.buried", queue=self._queue, cause=cause, type=delivery.message.type)
+        headers: HeadersType = {CAUSE: cause[:500], QUEUE: self._queue, FAILURES: failures}
+        await self._move(delivery, exchange=topology.DEAD, headers=headers)
+
+    async def _move(self, delivery: Delivery, *, exchange: str, headers: HeadersType) -> None:
+        """Publish a copy, then acknowledge: it is twice somewhere for a moment, never nowhere."""
+        message = delivery.message
+        copy = event_message(
+            Encoded(
+                event_id=message.message_id or "",
+                type=message.type or "",
+                correlation_id=message.correlation_id or "",
+                body=message.body,
+            ),
+            message.app_id,
+            {**message.headers, **headers},
+        )
+        moves = 0
+        while delivery.is_ours:
+            try:
+                await self._publishing.send(copy, exchange=exchange, routing_key=self._queue)
+                await delivery.acknowledge()
+                return
+            except Unavailable:
+                moves += 1
+            if not await self._pause(moves, delivery):
+                await delivery.give_back()
+                return
+
+    async def _pause(self, times: int, delivery: Delivery) -> bool:
+        """Wait longer each time. False when there is no point in going on."""
+        longest_s = self._settings.handler_backoff_max_s
+        pause_s = min(self._settings.handler_backoff_s * 2 ** min(times - 1, 16), longest_s)
+        try:
+            async with asyncio.timeout(pause_s):
+                await self._stopping.wait()
+        except TimeoutError:
+            return delivery.is_ours
+        return False
+
+
+def _failures(message: AbstractIncomingMessage) -> int:
+    count = message.headers.get(FAILURES, 0)
+    return count if isinstance(count, int) else 0

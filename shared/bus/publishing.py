@@ -1,0 +1,125 @@
+"""Publishing: confirmed, mandatory where a service must hear it, many in flight on one channel."""
+
+import asyncio
+import time
+
+import stamina
+import structlog
+from aio_pika import Message
+from aio_pika.abc import AbstractExchange
+from aio_pika.exceptions import DeliveryError, PublishError
+
+from shared.bus import topology
+from shared.bus.link import Link, Lost, guarded
+from shared.bus.messages import event_message
+from shared.config import BusSettings
+from shared.errors import Rejected, Unavailable
+from shared.messaging import Encoded
+
+RETRYABLE = (Lost, DeliveryError)
+
+log = structlog.get_logger()
+
+
+class Publishing:
+    """The part of a link that sends. Each exchange is that of the present connection."""
+
+    def __init__(self, link: Link, app_id: str, settings: BusSettings) -> None:
+        self._link = link
+        self._app_id = app_id
+        self._settings = settings
+        self._in_flight = asyncio.Semaphore(settings.amqp_in_flight_max)
+        self._confirmed: dict[str, AbstractExchange] = {}
+        self._unconfirmed: AbstractExchange | None = None
+
+    async def opened(self) -> None:
+        confirmed = await self._link.channel(confirms=True)
+        unconfirmed = await self._link.channel(confirms=False)
+        self._confirmed = {
+            "": confirmed.default_exchange,
+            topology.EVENTS: await confirmed.get_exchange(topology.EVENTS, ensure=False),
+            topology.DEAD: await confirmed.get_exchange(topology.DEAD, ensure=False),
+        }
+        self._unconfirmed = unconfirmed.default_exchange
+
+    def lost(self) -> None:
+        self._confirmed = {}
+        self._unconfirmed = None
+
+    async def publish(self, event: Encoded) -> None:
+        """Return once the broker has the event on disk. Raises `Unavailable`, or `Rejected`."""
+        if len(event.body) > self._settings.amqp_message_bytes_max:
+            raise Rejected(f"{event.type} of {len(event.body)} bytes")
+        await self.send(
+            event_message(event, self._app_id),
+            exchange=topology.EVENTS,
+            routing_key=event.type,
+            mandatory=event.type in topology.MANDATORY,
+        )
+
+    async def send(
+        self, message: Message, *, exchange: str, routing_key: str, mandatory: bool = True
+    ) -> None:
+        """Return once confirmed, trying again on a lost channel until the time-out.
+
+        At least once: a message whose confirm was lost is sent again. Raises `Unavailable`.
+        """
+        deadline = time.monotonic() + self._settings.amqp_publish_timeout_s
+        async with self._in_flight:
+            try:
+                await self.send_once(message, exchange, routing_key, mandatory, deadline)
+            except PublishError as error:
+                raise _unroutable(routing_key, error) from error
+            except TimeoutError as error:
+                raise Unavailable("rabbitmq") from error
+            except RETRYABLE:
+                await self._send_again(message, exchange, routing_key, mandatory, deadline)
+
+    async def send_once(
+        self, message: Message, exchange: str, routing_key: str, mandatory: bool, deadline: float
+    ) -> None:
+        """One confirmed attempt until `deadline` (monotonic seconds).
+
+        Raises `Lost`, `PublishError` (unroutable), `DeliveryError` (refused) or `TimeoutError`.
+        """
+        target = self._confirmed.get(exchange)
+        if target is None:
+            raise Lost("not connected")
+        timeout_s = max(deadline - time.monotonic(), 0.001)
+        await guarded(target.publish(message, routing_key, mandatory=mandatory, timeout=timeout_s))
+
+    async def send_unconfirmed(self, message: Message, routing_key: str) -> None:
+        """Hand a message to the broker and forget it, to a queue by name. Raises `Lost`."""
+        if self._unconfirmed is None:
+            raise Lost("not connected")
+        await guarded(self._unconfirmed.publish(message, routing_key, mandatory=False))
+
+    async def ready(self) -> None:
+        """Raises `Unavailable` when the link is down and stays so."""
+        await self._link.ready()
+
+    async def _send_again(
+        self, message: Message, exchange: str, routing_key: str, mandatory: bool, deadline: float
+    ) -> None:
+        try:
+            async for attempt in stamina.retry_context(
+                on=RETRYABLE,
+                attempts=None,
+                timeout=max(deadline - time.monotonic(), 0.001),
+                wait_initial=0.02,
+                wait_max=0.5,
+                wait_jitter=0.02,
+            ):
+                with attempt:
+                    await self.ready()
+                    await self.send_once(message, exchange, routing_key, mandatory, deadline)
+        except PublishError as error:
+            raise _unroutable(routing_key, error) from error
+        except (*RETRYABLE, TimeoutError) as error:
+            raise Unavailable("rabbitmq") from error
+
+
+def _unroutable(routing_key: str, error: PublishError) -> Unavailable:
+    """The queue is gone; whoever consumes it next declares it again."""
+    log.error("bus.unroutable", routing_key=routing_key, error=str(error))
+    return Unavailable(f"the queue for {routing_key}")
