@@ -1,0 +1,42 @@
+"""Builds the matcher from its parts and starts it."""
+
+from functools import partial
+
+from services.matcher import handlers
+from services.matcher.config import Settings
+from services.matcher.pool.connection import Connection
+from services.matcher.pool.tickets import Pool
+from services.matcher.pool.upkeep import Upkeep
+from services.matcher.sweep import Sweep
+from shared.bus import Bus
+from shared.events import TicketClosed, TicketOpened
+from shared.runner import Runtime, every, ready_when
+
+
+async def serve(settings: Settings, runtime: Runtime) -> None:
+    connection = await ready_when("redis", partial(Connection.connect, settings))
+    runtime.stack.push_async_callback(connection.close)
+    runtime.ops.check("redis", connection.ping)
+
+    bus = await ready_when("rabbitmq", partial(Bus.connect, settings.amqp_url, "matcher", settings))
+    runtime.stack.push_async_callback(bus.close)
+    runtime.on_stop(bus.stop_consuming)
+    runtime.ops.check("rabbitmq", bus.check)
+
+    pool = Pool(connection, settings)
+    await bus.consume(
+        {
+            TicketOpened: partial(handlers.open_ticket, pool, bus, settings),
+            TicketClosed: partial(handlers.close_ticket, pool),
+        },
+        settings.matcher_prefetch,
+    )
+    sweep = Sweep(pool, Upkeep(connection), bus, settings, runtime.instance)
+    runtime.tasks.create_task(
+        every(
+            settings.matching_interval_s,
+            sweep.step,
+            name="sweep",
+            pause_max_s=settings.matching_interval_s,
+        )
+    )

@@ -1,0 +1,112 @@
+"""The sweep: pairs whom waiting has made acceptable, and mends what a lost process left behind.
+
+One process at a time takes a turn, to save work only: every step may run in several at once.
+"""
+
+import structlog
+
+from services.matcher.config import Settings
+from services.matcher.matching import buckets
+from services.matcher.pairing import announce, pair
+from services.matcher.pool.tickets import Pool
+from services.matcher.pool.upkeep import Upkeep
+from shared.domain import Ticket
+from shared.events import MatchFound, PairMeasured, PoolLost, PoolMeasured
+from shared.identifiers import RequestId, new_id
+from shared.messaging import Publisher
+
+TURN = 0.9
+"""Part of the interval that a turn lasts: the same process may take the next one."""
+
+log = structlog.get_logger()
+
+
+class Sweep:
+    def __init__(
+        self, pool: Pool, upkeep: Upkeep, publisher: Publisher, settings: Settings, instance: str
+    ) -> None:
+        self._pool = pool
+        self._upkeep = upkeep
+        self._publisher = publisher
+        self._settings = settings
+        self._instance = instance
+        self._turn_s = settings.matching_interval_s * TURN
+
+    async def step(self) -> None:
+        """One sweep, if it is this process's turn. Raises `Unavailable`; the next goes on."""
+        if not await self._upkeep.begin(self._instance, self._turn_s):
+            return
+        await self.check_epoch()
+        await self.publish_unpublished()
+        await self.drop_expired()
+        await self.pair_waiting()
+        await self.publish_figures()
+
+    async def check_epoch(self) -> None:
+        """Tell sessions if this Redis is not the one it has filled: `pool.lost`."""
+        epoch, run_id = await self._upkeep.epoch()
+        if epoch == run_id:
+            return
+        mark = f"lost:{new_id()}"
+        await self._upkeep.mark_loss(mark)
+        log.warning("pool.lost", epoch=epoch, run_id=run_id)
+        await self._publisher.publish(PoolLost(correlation_id=mark, epoch=run_id))
+        await self._upkeep.learn_epoch(mark, run_id)
+
+    async def publish_unpublished(self) -> None:
+        """Publish what has stood claimed for too long: whoever claimed it did not live to."""
+        limits = self._settings
+        matches = await self._upkeep.unpublished(limits.unpublished_after_s, limits.sweep_page_size)
+        if matches:
+            await announce(self._pool, self._publisher, *matches)
+
+    async def drop_expired(self) -> None:
+        """Take out what is past its time and was never closed."""
+        page_size = self._settings.sweep_page_size
+        expired = await self._upkeep.expired(page_size)
+        while expired:
+            for request_id in expired:
+                await self._pool.remove(request_id)
+            expired = await self._upkeep.expired(page_size)
+
+    async def pair_waiting(self) -> None:
+        """Pair all who have become acceptable, longest waiting first."""
+        _, measured = await self._upkeep.measure()
+        peopled = {(pair.native, pair.practice) for pair in measured if pair.waiting}
+        offset, page_size = 0, self._settings.sweep_page_size
+        while tickets := await self._upkeep.waiting(offset, page_size):
+            paired = await self._pair([each for each in tickets if _may_meet(each, peopled)])
+            # A pair takes two away from before or after here: rather look twice than skip.
+            offset += max(0, len(tickets) - 2 * paired)
+            await self._upkeep.go_on(self._turn_s)
+
+    async def publish_figures(self) -> None:
+        at, measured = await self._upkeep.measure()
+        fullest = sorted(measured, key=_fullest_first)[: self._settings.measured_pairs_max]
+        await self._publisher.publish(
+            PoolMeasured(correlation_id=new_id(), measured_at=at, pairs=tuple(fullest))
+        )
+
+    async def _pair(self, tickets: list[Ticket]) -> int:
+        """Pair these with whom they can; how many pairs. They are told together at the end."""
+        matches: list[MatchFound] = []
+        gone: set[RequestId] = set()
+        for ticket in tickets:
+            if ticket.request_id in gone:
+                continue
+            page = await self._pool.candidates(ticket)
+            match = await pair(self._pool, ticket, page, self._settings)
+            if match is not None:
+                matches.append(match)
+                gone.update(side.request_id for side in match.sides)
+        if matches:
+            await announce(self._pool, self._publisher, *matches)
+        return len(matches)
+
+
+def _may_meet(ticket: Ticket, peopled: set[tuple[str, str]]) -> bool:
+    return any((practice, native) in peopled for native, practice in buckets(ticket))
+
+
+def _fullest_first(pair: PairMeasured) -> tuple[int, str, str]:
+    return (-pair.waiting, pair.native, pair.practice)
