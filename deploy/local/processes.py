@@ -27,12 +27,19 @@ class Server:
     """One process to run. `ready` says whether it serves, in its own protocol."""
 
     name: str
-    port: int
+    port: int  # Where it serves; it listens on `other_ports` too.
     command: Sequence[str]
     log: Path
     ready: Callable[[], bool]
     environment: Mapping[str, str] = field(default_factory=dict)
     stop_signal: signal.Signals = signal.SIGTERM
+    other_ports: Sequence[int] = ()
+
+    def check_ports(self) -> None:
+        """Raises `ServerFailed` naming the first of its ports that someone else listens on."""
+        for port in (self.port, *self.other_ports):
+            if port_taken(port):
+                raise ServerFailed(f"{self.name}: port {port} is taken by another process")
 
 
 @dataclass(frozen=True)
@@ -58,8 +65,7 @@ def start(server: Server, timeout_s: float = START_TIMEOUT_S) -> Running:
 
     Raises `ServerFailed` when its port is taken, it ends early or isn't ready in time.
     """
-    if port_taken(server.port):
-        raise ServerFailed(f"{server.name}: port {server.port} is taken by another process")
+    server.check_ports()
     with server.log.open("ab") as log:
         process = subprocess.Popen(
             ending_with_us(server.command, server.stop_signal),

@@ -61,6 +61,7 @@ def rabbitmq(directory: Path, port: int, dist_port: int, epmd_port: int) -> Serv
         log=directory / "rabbitmq.log",
         ready=functools.partial(_answers, port, b"AMQP\x00\x00\x09\x01", b"\x01\x00\x00"),
         environment=environment,
+        other_ports=(dist_port,),
     )
 
 

@@ -1,0 +1,81 @@
+# Everything a person, a hook or CI does here. `make` alone lists it.
+#
+#   make up GATEWAYS=2 MATCHERS=2 SESSIONS=2   several replicas of a service
+#   make up PORT=9000 PORTS=26000              other ports: the gateway's, and the first of the rest
+#   make up SESSION_TURN=1m                    a setting of the services
+#   make test T=services/matcher               only these tests
+#   make bench S=arrive                        a scenario
+#   make dead-letters ARGS="replay matcher.inbox"
+
+PYTHON ?= python3
+PY := .venv/bin/python
+LOCAL := $(or $(PARLEY_LOCAL),.local)
+T ?=
+S ?= arrive
+ARGS ?= list
+
+# What the running stack wrote down: AMQP_URL, REDIS_URL, DATABASE_URL, PARLEY_URL.
+IN_STACK := test -f $(LOCAL)/env || { echo "parley: the stack is not up, run: make up" >&2; exit 1; }; \
+	set -a; . $(LOCAL)/env; set +a;
+
+.DEFAULT_GOAL := help
+.PHONY: help up down clean logs migrate dead-letters demo bench test check fmt lint type lock prepare
+
+help: ## list what there is
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(firstword $(MAKEFILE_LIST)) | \
+		while IFS="$$(printf '\t')" read -r name text; do printf '  %-14s%s\n' "$$name" "$$text"; done
+
+up: prepare ## start the stack and wait until it is ready; what runs stays as it is
+	@$(PY) -m deploy.local.stack up
+
+down: ## stop what up started; the data stays
+	@test ! -x $(PY) || $(PY) -m deploy.local.stack down
+
+clean: down ## stop the stack and remove its data, its logs and the tools' caches
+	@rm -rf $(LOCAL) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+
+logs: ## follow the logs of the stack
+	@tail -n 20 -F $(LOCAL)/logs/*.log
+
+migrate: prepare ## apply new migrations to the running stack
+	@$(PY) -m deploy.local.stack migrate
+
+dead-letters: prepare ## list, replay or drop dead letters (ARGS="list|replay QUEUE|drop QUEUE")
+	@$(IN_STACK) $(PY) -m shared.deadletters $(ARGS)
+
+demo: prepare ## watch a handful of people find partners in the running stack
+	@$(IN_STACK) $(PY) -m tests.e2e.demo --url "$$PARLEY_URL"
+
+bench: prepare ## measure a scenario (S=arrive)
+	@$(IN_STACK) $(PY) -m bench $(S)
+
+test: prepare ## run the tests against real servers (T=path for some of them)
+	@$(PY) -m pytest $(T)
+
+check: lint type ## all that CI checks besides the tests
+	@.venv/bin/ruff format --check .
+	@$(PY) -m pytest deploy/local/tests/test_house.py
+
+lint: prepare ## ruff and the import rules
+	@.venv/bin/ruff check .
+	@.venv/bin/lint-imports
+
+type: prepare ## mypy --strict
+	@.venv/bin/mypy
+
+fmt: prepare ## format the code
+	@.venv/bin/ruff check --fix .
+	@.venv/bin/ruff format .
+
+# dev holds every other group, so it is made first and the others are bound to its versions.
+lock: prepare ## bring requirements/ up to date with pyproject.toml (ARGS=--upgrade for newer ones)
+	@$(PY) -m pip install --quiet --disable-pip-version-check uv
+	@for group in dev gateway matcher sessions; do \
+		$(PY) -m uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+			--no-emit-index-url --no-emit-find-links --no-annotate --custom-compile-command "make lock" \
+			$$(test $$group = dev || echo --constraint requirements/dev.txt) $(filter --upgrade%,$(ARGS)) \
+			--group pyproject.toml:$$group --output-file requirements/$$group.txt || exit 1; \
+	done
+
+prepare: # install what is missing: Debian packages, the virtual environment
+	@$(PYTHON) -m deploy.local.prepare
