@@ -76,14 +76,14 @@ def primary(tag: str) -> str:
     return _SAME_BUCKET.get(language, language)
 
 
-def check(natives: Sequence[str], practices: Sequence[Practice]) -> None:
-    """Raises `Refused` unless these can be somebody's languages.
+def check(natives: Sequence[str] | None, practices: Sequence[Practice] | None) -> None:
+    """Raises `Refused` unless these can be somebody's languages; None is a side not given.
 
     Codes: `unknown-language`, `no-languages`, `too-many-languages`, `duplicate-language` (two
     variants of one language on the same side), `languages-overlap` (native and practised).
     """
-    native = _primaries("native", natives)
-    practised = _primaries("practice", [practice.language for practice in practices])
+    native = set() if natives is None else _primaries("native", natives)
+    practised = set() if practices is None else _primaries("practice", _tags(practices))
     both = sorted(native & practised)
     if both:
         detail = f"{both[0]} is both native and practised"
@@ -102,6 +102,10 @@ def known() -> tuple[Language, ...]:
 def warm() -> None:
     """Load the data now rather than in somebody's first request."""
     known()
+
+
+def _tags(practices: Sequence[Practice]) -> list[str]:
+    return [practice.language for practice in practices]
 
 
 def _primaries(side: str, tags: Sequence[str]) -> set[str]:
