@@ -1,0 +1,157 @@
+"""Asking for a partner, and what becomes of it. The one call whose milliseconds people feel."""
+
+import asyncio
+import hashlib
+import re
+from datetime import UTC, datetime
+
+import msgspec
+from msgspec import Struct
+from starlette.requests import Request
+from starlette.responses import Response
+
+from services.gateway.api import bodies, texts
+from services.gateway.api.answers import nothing, ok
+from services.gateway.api.dependencies import Dependencies, UserCall
+from services.gateway.api.languages import checked
+from services.gateway.api.paths import identifier
+from services.gateway.api.queue import estimate
+from shared.domain import (
+    Idempotency,
+    PendingRequest,
+    Practice,
+    RequestRecord,
+    RequestStatus,
+)
+from shared.errors import Refused
+from shared.identifiers import RequestId, SessionId
+from shared.requests import CancelRequest, GetRequest, GetState, OpenRequest, RequestOpened
+
+# Names the operation under which sessions keeps the key.
+OPERATION = "POST /match/request"
+IDEMPOTENCY_KEY = re.compile(r"[\x21-\x7e]{1,255}")
+
+
+class Wish(Struct, frozen=True, forbid_unknown_fields=True):
+    """What is left out is the profile's; `timeout` is a duration like "3m"."""
+
+    native_languages: tuple[str, ...] | None = None
+    practice_languages: tuple[Practice, ...] | None = None
+    timeout: str | None = None
+
+
+class Accepted(Struct, frozen=True, kw_only=True):
+    """The 202. `connected` tells whether a socket of the caller is open to hear of the match."""
+
+    request_id: RequestId
+    status: RequestStatus
+    expires_at: datetime
+    estimated_wait_s: float | None
+    connected: bool
+
+
+class Pending(Struct, frozen=True, kw_only=True):
+    """The caller's open request; `requeued_from` is the session it follows, if any."""
+
+    request_id: RequestId
+    status: RequestStatus
+    since: datetime
+    expires_at: datetime
+    native_languages: tuple[str, ...]
+    practice_languages: tuple[Practice, ...]
+    estimated_wait_s: float | None
+    requeued_from: SessionId | None
+
+
+_wish = msgspec.json.Decoder(Wish)
+
+
+async def open_request(call: UserCall) -> Response:
+    """202, also for a replay (with the request's present status).
+
+    409 `request-pending` or `session-live` naming it. After the limits' one round trip the ask goes
+    out at once; whether the caller is connected and the figures are read while sessions works.
+    """
+    parts = call.parts
+    body = await bodies.read(call.request, parts.settings)
+    given = bodies.decode(call.request, body, _wish) if body else Wish()
+    natives, practices = checked(given.native_languages, given.practice_languages)
+    asked = OpenRequest(
+        user_id=call.user_id,
+        timeout_s=texts.timeout_s(given.timeout, parts.settings),
+        native_languages=natives,
+        practice_languages=practices,
+        idempotency=_idempotency(call.request, body),
+    )
+    opened, connected, _ = await asyncio.gather(
+        parts.asker.ask(asked),
+        parts.aside(parts.cards.connected(call.user_id), False),
+        parts.aside(parts.figures.read(), None),
+    )
+    accepted = await _accepted(parts, opened.request, connected)
+    return ok(accepted, 202, _headers(opened), parts.telling(opened.state))
+
+
+async def pending(call: UserCall) -> Response:
+    """200 the caller's pending request, or 404 `no-request`."""
+    state = await call.parts.asker.ask(GetState(user_id=call.user_id))
+    if state.request is None:
+        raise Refused("no-request", "You have no pending match request.")
+    return ok(await _pending(call.parts, state.request), after=call.parts.telling(state))
+
+
+async def cancel(call: UserCall) -> Response:
+    """204, 404 `no-request`, or 409 `already-matched` naming the session it became."""
+    state = await call.parts.asker.ask(CancelRequest(user_id=call.user_id))
+    return nothing(call.parts.telling(state))
+
+
+async def read(call: UserCall) -> Response:
+    """200 what became of one of the caller's own requests, or 404 `unknown-request`."""
+    request_id = identifier(call.request.path_params["request_id"], "request")
+    asked = GetRequest(user_id=call.user_id, request_id=RequestId(request_id))
+    return ok(await call.parts.asker.ask(asked))
+
+
+def _idempotency(request: Request, body: bytes) -> Idempotency | None:
+    keys = request.headers.getlist("idempotency-key")
+    if not keys:
+        return None
+    if len(keys) > 1 or not IDEMPOTENCY_KEY.fullmatch(keys[0]):
+        detail = "An Idempotency-Key is sent once and has 1 to 255 visible ASCII characters."
+        raise Refused("invalid-idempotency-key", detail)
+    digest = hashlib.sha256(body).hexdigest()
+    return Idempotency(key=keys[0], operation=OPERATION, body_sha256=digest)
+
+
+async def _accepted(parts: Dependencies, record: RequestRecord, connected: bool) -> Accepted:
+    wait_s = None
+    if record.status is RequestStatus.PENDING:
+        wait_s = await estimate(parts, record.native_languages, record.practice_languages)
+    return Accepted(
+        request_id=record.request_id,
+        status=record.status,
+        expires_at=record.expires_at,
+        estimated_wait_s=wait_s,
+        connected=connected,
+    )
+
+
+async def _pending(parts: Dependencies, request: PendingRequest) -> Pending:
+    waited_s = max(0.0, (datetime.now(UTC) - request.since).total_seconds())
+    natives, practices = request.native_languages, request.practice_languages
+    return Pending(
+        request_id=request.request_id,
+        status=RequestStatus.PENDING,
+        since=request.since,
+        expires_at=request.expires_at,
+        native_languages=natives,
+        practice_languages=practices,
+        estimated_wait_s=await estimate(parts, natives, practices, waited_s),
+        requeued_from=request.requeued_from,
+    )
+
+
+def _headers(opened: RequestOpened) -> dict[str, str]:
+    headers = {"Location": f"/api/v1/match/request/{opened.request.request_id}"}
+    return headers | ({"Idempotency-Replayed": "true"} if opened.replayed else {})

@@ -1,0 +1,160 @@
+"""The map of the API: which function answers which call, who may call, what it is charged."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from functools import partial
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route
+
+from services.gateway.api import health, languages, match, queue, safety, sessions, users
+from services.gateway.api.addresses import Addresses
+from services.gateway.api.bodies import BodyTooLarge, RefusedUpload
+from services.gateway.api.dependencies import Call, Dependencies, UserCall
+from services.gateway.api.edge import Edge
+from services.gateway.api.problems import of_refusal, of_unavailable, problem
+from shared.errors import Refused, Unavailable
+
+PREFIX = "/api/v1"
+
+Endpoint = Callable[[Dependencies, Addresses, Request], Awaitable[Response]]
+Answer = Callable[[Call], Awaitable[Response]]
+UserAnswer = Callable[[UserCall], Awaitable[Response]]
+
+
+def application(parts: Dependencies, more: Sequence[BaseRoute] = ()) -> Starlette:
+    """The whole ASGI application: the API, the probes, and the routes in `more` (the WebSocket)."""
+    app = Starlette(
+        routes=[*routes(parts), *more],
+        middleware=[Middleware(Edge, settings=parts.settings)],
+        exception_handlers={
+            Refused: _refused,
+            BodyTooLarge: partial(_too_large, parts),
+            Unavailable: _unavailable,
+            HTTPException: _unrouted,
+        },
+    )
+    # A redirect to the other spelling would drop the body of a POST and name a host.
+    app.router.redirect_slashes = False
+    return app
+
+
+def routes(parts: Dependencies) -> list[BaseRoute]:
+    """One route a path, so that a 405 names every method the path takes."""
+    addresses = Addresses(parts.settings.trusted_proxies)
+    endpoints = {**{PREFIX + path: methods for path, methods in CALLS.items()}, **PROBES}
+    return [
+        Route(path, partial(_dispatch, parts, addresses, methods), methods=list(methods))
+        for path, methods in endpoints.items()
+    ]
+
+
+async def _dispatch(
+    parts: Dependencies, addresses: Addresses, methods: Mapping[str, Endpoint], request: Request
+) -> Response:
+    method = "GET" if request.method == "HEAD" else request.method
+    return await methods[method](parts, addresses, request)
+
+
+def _anyone(answer: Answer) -> Endpoint:
+    async def endpoint(parts: Dependencies, addresses: Addresses, request: Request) -> Response:
+        await parts.limits.admit(parts.limits.of_address(addresses.of(request.scope)))
+        return await answer(Call(request, parts))
+
+    return endpoint
+
+
+def _newcomer(answer: Answer) -> Endpoint:
+    async def endpoint(parts: Dependencies, addresses: Addresses, request: Request) -> Response:
+        address, limits = addresses.of(request.scope), parts.limits
+        await limits.admit(limits.of_registrations(address), limits.of_address(address))
+        return await answer(Call(request, parts))
+
+    return endpoint
+
+
+def _user(answer: UserAnswer) -> Endpoint:
+    async def endpoint(parts: Dependencies, addresses: Addresses, request: Request) -> Response:
+        user_id = parts.tokens.read_access(_bearer_token(request))
+        limits = parts.limits
+        await limits.admit(limits.of_user(user_id), limits.of_address(addresses.of(request.scope)))
+        # Any authenticated call is a sign of life; it goes out while sessions is being asked.
+        _, response = await asyncio.gather(
+            parts.aside(parts.presence.renew([user_id]), None),
+            answer(UserCall(request, parts, user_id)),
+        )
+        return response
+
+    return endpoint
+
+
+def _probe(answer: Answer) -> Endpoint:
+    async def endpoint(parts: Dependencies, _: Addresses, request: Request) -> Response:
+        return await answer(Call(request, parts))
+
+    return endpoint
+
+
+def _bearer_token(request: Request) -> str:
+    scheme, _, token = request.headers.get("authorization", "").partition(" ")
+    if scheme.lower() != "bearer" or not token.strip():
+        raise Refused("missing-token", "Send an access token: Authorization: Bearer …")
+    return token.strip()
+
+
+async def _refused(_: Request, error: Exception) -> Response:
+    assert isinstance(error, Refused)
+    return of_refusal(error)
+
+
+async def _too_large(parts: Dependencies, _: Request, error: Exception) -> RefusedUpload:
+    assert isinstance(error, BodyTooLarge)
+    return RefusedUpload(of_refusal(error), parts.settings)
+
+
+async def _unavailable(_: Request, error: Exception) -> Response:
+    assert isinstance(error, Unavailable)
+    return of_unavailable(error)
+
+
+async def _unrouted(request: Request, error: Exception) -> Response:
+    """What the router itself refuses: 404 and 405. A plain OPTIONS asks what a path takes."""
+    assert isinstance(error, HTTPException)
+    if error.status_code == 405:
+        if request.method == "OPTIONS":
+            return Response(status_code=204, headers=error.headers)
+        detail = f"{request.url.path} does not take {request.method}."
+        return problem("method-not-allowed", detail, headers=error.headers)
+    return problem("not-found", f"There is nothing at {request.url.path}.")
+
+
+CALLS: Mapping[str, Mapping[str, Endpoint]] = {
+    "/users": {"POST": _newcomer(users.register)},
+    "/users/me": {
+        "GET": _user(users.read),
+        "PATCH": _user(users.change),
+        "DELETE": _user(users.erase),
+    },
+    "/tokens": {"POST": _anyone(users.renew_tokens)},
+    "/match/request": {
+        "POST": _user(match.open_request),
+        "GET": _user(match.pending),
+        "DELETE": _user(match.cancel),
+    },
+    "/match/request/{request_id}": {"GET": _user(match.read)},
+    "/queue/status": {"GET": _anyone(queue.status)},
+    "/languages": {"GET": _anyone(languages.offered)},
+    "/sessions": {"GET": _user(sessions.history)},
+    "/sessions/{session_id}": {"GET": _user(sessions.read)},
+    "/blocks": {"GET": _user(safety.blocks)},
+    "/blocks/{user_id}": {"PUT": _user(safety.block), "DELETE": _user(safety.unblock)},
+}
+
+PROBES: Mapping[str, Mapping[str, Endpoint]] = {
+    "/healthz": {"GET": _probe(health.alive)},
+    "/readyz": {"GET": _probe(health.ready)},
+}

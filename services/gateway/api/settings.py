@@ -1,0 +1,97 @@
+"""What the HTTP half of the gateway reads from the environment, each limit with its reason."""
+
+from ipaddress import ip_network
+from urllib.parse import urlsplit
+
+from shared.config import CommonSettings, Seconds
+from shared.errors import SettingsError
+
+DEVELOPMENT_SECRET = "parley-development-secret-never-for-production"
+# RFC 7518 section 3.2: an HS256 key is at least as long as the hash, 256 bits.
+SECRET_BYTES_MIN = 32
+
+
+class ApiSettings(CommonSettings, frozen=True, kw_only=True):
+    """Defaults suit development; `PARLEY_ENV=production` refuses the development secret."""
+
+    jwt_secret: str = DEVELOPMENT_SECRET
+    # Stolen access tokens can't be revoked: a quarter of an hour bounds the harm.
+    access_token_lifetime_s: Seconds = Seconds(15 * 60)
+    # Somebody who practises once a month stays signed in.
+    refresh_token_lifetime_s: Seconds = Seconds(30 * 24 * 3600)
+    # Clocks of replicas kept by NTP differ by less; the design allows 2 s across stores.
+    token_leeway_s: Seconds = Seconds(2)
+
+    # Full origins ("https://parley.example"); empty in development means any localhost port.
+    allowed_origins: tuple[str, ...] = ()
+    # Networks whose X-Forwarded-For is believed; empty: the address is the socket's.
+    trusted_proxies: tuple[str, ...] = ()
+
+    # How long a request waits when it names no time: as long as people look at a spinner.
+    queue_default_timeout_s: Seconds = Seconds(5 * 60)
+    # Below a second nothing can be told in time; above half an hour nobody is still there.
+    queue_timeout_min_s: Seconds = Seconds(1)
+    queue_timeout_max_s: Seconds = Seconds(30 * 60)
+
+    # The largest honest body (10 + 10 languages, 10 interests, a name) is about 2 KiB.
+    body_bytes_max: int = 16 * 1024
+    # A refused upload is read on, up to this much, so that the 413 arrives before a reset does.
+    refused_body_bytes_max: int = 2 * 1024 * 1024
+    refused_body_timeout_s: Seconds = Seconds(2)
+    # A body that trickles in holds a task: a phone on a bad line sends 16 KiB well within this.
+    body_timeout_s: Seconds = Seconds(10)
+
+    # A name is shown on one line of a phone.
+    display_name_length_max: int = 50
+    # More interests make every pair share some, and the score means nothing.
+    interests_max: int = 10
+    interest_length_max: int = 30
+    # A page of history fits one screenful several times over; 100 keep an answer under 100 KiB.
+    page_size_default: int = 20
+    page_size_max: int = 100
+
+    # Calls a minute, also the burst. The defaults admit load tests from one machine: thousands of
+    # registrations and 40 requests a second from one address; deploy/env.example has tighter ones.
+    limit_registrations_per_minute: int = 6_000
+    limit_address_per_minute: int = 60_000
+    limit_user_per_minute: int = 3_000
+    # Throttling must not cost more than what it protects: unanswered, all is admitted.
+    limit_timeout_s: Seconds = Seconds(0.1)
+    # After a failure nobody asks Redis for this long, so that its outage costs no call a time-out.
+    limit_pause_s: Seconds = Seconds(1)
+
+    # The matcher measures every sweep (2 s); figures older than several sweeps are past.
+    queue_figures_lifetime_s: Seconds = Seconds(15)
+    # Figures change once a sweep; a second of staleness spares every call a look into Redis.
+    queue_figures_cache_s: Seconds = Seconds(1)
+    # Side work of a call (presence, card, figures) never holds up its answer for longer.
+    side_work_timeout_s: Seconds = Seconds(0.25)
+
+    def __post_init__(self) -> None:
+        if len(self.jwt_secret.encode()) < SECRET_BYTES_MIN:
+            raise SettingsError(f"JWT_SECRET: expected at least {SECRET_BYTES_MIN} bytes")
+        if self.is_production and self.jwt_secret == DEVELOPMENT_SECRET:
+            raise SettingsError(
+                "JWT_SECRET: expected a secret of your own when PARLEY_ENV=production"
+            )
+        for origin in self.allowed_origins:
+            _check_origin(origin)
+        for network in self.trusted_proxies:
+            _check_network(network)
+
+
+def _check_origin(origin: str) -> None:
+    parts = urlsplit(origin)
+    if parts.scheme not in ("http", "https") or origin != f"{parts.scheme}://{parts.netloc}":
+        raise SettingsError(
+            f"ALLOWED_ORIGINS: expected origins like https://parley.example, got {origin!r}"
+        )
+
+
+def _check_network(network: str) -> None:
+    try:
+        ip_network(network)
+    except ValueError:
+        raise SettingsError(
+            f"TRUSTED_PROXIES: expected addresses or networks like 10.0.0.0/8, got {network!r}"
+        ) from None

@@ -1,0 +1,136 @@
+"""Registering, the caller's own profile, and tokens."""
+
+import msgspec
+from msgspec import UNSET, Struct, UnsetType
+from starlette.responses import Response
+
+from services.gateway.api import bodies, texts
+from services.gateway.api.answers import nothing, ok
+from services.gateway.api.dependencies import Call, Dependencies, UserCall
+from services.gateway.api.languages import checked
+from shared.domain import Practice, Profile
+from shared.identifiers import TokenId, UserId, new_id
+from shared.requests import ChangeProfile, EraseUser, GetProfile, RegisterUser, RotateToken
+
+
+class Registration(Struct, frozen=True, forbid_unknown_fields=True):
+    display_name: str
+    native_languages: tuple[str, ...]
+    practice_languages: tuple[Practice, ...]
+    interests: tuple[str, ...] = ()
+    relay_only: bool = False
+
+
+class ProfileChange(Struct, frozen=True, forbid_unknown_fields=True):
+    """Only what is given changes."""
+
+    display_name: str | UnsetType = UNSET
+    native_languages: tuple[str, ...] | UnsetType = UNSET
+    practice_languages: tuple[Practice, ...] | UnsetType = UNSET
+    interests: tuple[str, ...] | UnsetType = UNSET
+    relay_only: bool | UnsetType = UNSET
+
+
+class Renewal(Struct, frozen=True, forbid_unknown_fields=True):
+    refresh_token: str
+
+
+class TokenPair(Struct, frozen=True, kw_only=True):
+    """`expires_in` counts the seconds the access token lives."""
+
+    access_token: str
+    refresh_token: str
+    expires_in: int
+
+
+class Registered(TokenPair, frozen=True, kw_only=True):
+    user: Profile
+
+
+_registration = msgspec.json.Decoder(Registration)
+_change = msgspec.json.Decoder(ProfileChange)
+_renewal = msgspec.json.Decoder(Renewal)
+
+
+async def register(call: Call) -> Response:
+    """201 `{user, access_token, refresh_token, expires_in}`."""
+    parts = call.parts
+    body = await bodies.read(call.request, parts.settings)
+    given = bodies.decode(call.request, body, _registration)
+    natives, practices = checked(given.native_languages, given.practice_languages)
+    user_id, token_id = UserId(new_id()), TokenId(new_id())
+    profile = await parts.asker.ask(
+        RegisterUser(
+            user_id=user_id,
+            display_name=texts.display_name(given.display_name, parts.settings),
+            native_languages=natives,
+            practice_languages=practices,
+            interests=texts.interests(given.interests, parts.settings),
+            relay_only=given.relay_only,
+            token_id=token_id,
+            token_expires_in_s=parts.tokens.refresh_lifetime_s,
+        )
+    )
+    pair = _tokens(parts, user_id, token_id)
+    registered = Registered(user=profile, **msgspec.structs.asdict(pair))
+    return ok(registered, 201, {"Location": "/api/v1/users/me"})
+
+
+async def read(call: UserCall) -> Response:
+    """200 the caller's profile."""
+    return ok(await call.parts.asker.ask(GetProfile(user_id=call.user_id)))
+
+
+async def change(call: UserCall) -> Response:
+    """200 the profile as it is now. A pending request keeps the languages it was opened with."""
+    settings = call.parts.settings
+    body = await bodies.read(call.request, settings)
+    given = bodies.decode(call.request, body, _change)
+    natives, practices = checked(
+        None if given.native_languages is UNSET else given.native_languages,
+        None if given.practice_languages is UNSET else given.practice_languages,
+    )
+    name, interests = given.display_name, given.interests
+    state = await call.parts.asker.ask(
+        ChangeProfile(
+            user_id=call.user_id,
+            display_name=UNSET if name is UNSET else texts.display_name(name, settings),
+            native_languages=UNSET if natives is None else natives,
+            practice_languages=UNSET if practices is None else practices,
+            interests=UNSET if interests is UNSET else texts.interests(interests, settings),
+            relay_only=given.relay_only,
+        )
+    )
+    return ok(state.user, after=call.parts.telling(state))
+
+
+async def erase(call: UserCall) -> Response:
+    """204: the profile is blank, what was open has ended, the socket is closed."""
+    state = await call.parts.asker.ask(EraseUser(user_id=call.user_id))
+    return nothing(call.parts.telling(state))
+
+
+async def renew_tokens(call: Call) -> Response:
+    """200 `{access_token, refresh_token, expires_in}` for a refresh token; 401 for a bad one."""
+    parts = call.parts
+    body = await bodies.read(call.request, parts.settings)
+    given = bodies.decode(call.request, body, _renewal)
+    user_id, token_id = parts.tokens.read_refresh(given.refresh_token)
+    successor_id = TokenId(new_id())
+    await parts.asker.ask(
+        RotateToken(
+            user_id=user_id,
+            token_id=token_id,
+            successor_id=successor_id,
+            successor_expires_in_s=parts.tokens.refresh_lifetime_s,
+        )
+    )
+    return ok(_tokens(parts, user_id, successor_id))
+
+
+def _tokens(parts: Dependencies, user_id: UserId, refresh_id: TokenId) -> TokenPair:
+    return TokenPair(
+        access_token=parts.tokens.issue_access(user_id),
+        refresh_token=parts.tokens.issue_refresh(user_id, refresh_id),
+        expires_in=parts.tokens.access_lifetime_s,
+    )

@@ -1,0 +1,74 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services.gateway.api import texts
+from services.gateway.api.problems import Invalid
+from services.gateway.api.settings import ApiSettings
+
+SETTINGS = ApiSettings()
+
+
+@pytest.mark.parametrize(
+    ("given_name", "kept"),
+    [
+        ("  Ana ", "Ana"),
+        ("Zoe\u0308", "Zoë"),
+        ("علی‌رضا", "علی‌رضا"),
+        ("👩‍💻", "👩‍💻"),
+        ("x" * 50, "x" * 50),
+    ],
+)
+def test_a_name_is_trimmed_and_composed_and_otherwise_kept(given_name: str, kept: str) -> None:
+    assert texts.display_name(given_name, SETTINGS) == kept
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["", "   ", "\u200d", "x" * 51, "a\x00b", "a\nb", "a\u2028b", "a\u202eb", "\ue000", "\u0301"],
+)
+def test_a_name_that_nobody_could_read_is_refused(name: str) -> None:
+    with pytest.raises(Invalid) as caught:
+        texts.display_name(name, SETTINGS)
+    assert caught.value.errors[0].pointer == "/display_name"
+
+
+def test_interests_are_spelled_alike_and_named_once() -> None:
+    given_words = ["Film", "  film ", "Board   Games", "ＦＩＬＭ", "straße"]
+    assert texts.interests(given_words, SETTINGS) == ("film", "board games", "strasse")
+
+
+@pytest.mark.parametrize(
+    ("words", "pointer"),
+    [(["film", " "], "/interests/1"), (["x" * 31], "/interests/0"), (["a"] * 11, "/interests")],
+)
+def test_interests_past_their_limits_are_refused_by_place(words: list[str], pointer: str) -> None:
+    with pytest.raises(Invalid) as caught:
+        texts.interests(words, SETTINGS)
+    assert caught.value.errors[0].pointer == pointer
+
+
+@given(st.text())
+def test_any_text_is_a_name_or_refused_and_a_name_stays_itself(text: str) -> None:
+    try:
+        name = texts.display_name(text, SETTINGS)
+    except Invalid:
+        return
+    assert 1 <= len(name) <= 50
+    assert texts.display_name(name, SETTINGS) == name
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"), [(None, 300), ("3m", 180), ("1s", 1), ("1500ms", 1.5), ("0.5h", 1800)]
+)
+def test_a_timeout_is_a_duration_with_its_unit(text: str | None, seconds: float) -> None:
+    assert texts.timeout_s(text, SETTINGS) == seconds
+
+
+@pytest.mark.parametrize(
+    "text", ["", "3", "3 minutes", "0s", "999ms", "31m", "-3m", "9" * 400 + "h"]
+)
+def test_a_timeout_out_of_bounds_or_sense_is_refused(text: str) -> None:
+    with pytest.raises(Invalid) as caught:
+        texts.timeout_s(text, SETTINGS)
+    assert caught.value.errors[0].pointer == "/timeout"

@@ -1,0 +1,109 @@
+from collections.abc import Callable
+
+import jwt
+import pytest
+
+from services.gateway.api.settings import DEVELOPMENT_SECRET, ApiSettings
+from services.gateway.api.tokens import AUDIENCE, ISSUER, Tokens
+from shared.config import load
+from shared.errors import Refused, SettingsError
+from shared.identifiers import TokenId, UserId, new_id
+
+NOW = 1_800_000_000
+USER = UserId(new_id())
+CLAIMS = {"iss": ISSUER, "aud": AUDIENCE, "typ": "access", "sub": USER, "iat": NOW, "exp": NOW + 9}
+
+
+class Clock:
+    now = float(NOW)
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def tokens(clock: Callable[[], float]) -> Tokens:
+    return Tokens(ApiSettings(), clock)
+
+
+def refusal(read: Callable[[str], object], token: str) -> str:
+    with pytest.raises(Refused) as caught:
+        read(token)
+    assert not token or token not in caught.value.detail
+    return caught.value.code
+
+
+def signed(secret: str = DEVELOPMENT_SECRET, **changes: object) -> str:
+    claims = {name: value for name, value in (CLAIMS | changes).items() if value is not None}
+    return jwt.encode(claims, secret, "HS256")
+
+
+def test_a_token_is_read_back_as_what_it_was_issued_for(tokens: Tokens) -> None:
+    token_id = TokenId(new_id())
+    assert tokens.read_access(tokens.issue_access(USER)) == USER
+    assert tokens.read_refresh(tokens.issue_refresh(USER, token_id)) == (USER, token_id)
+
+
+def test_an_access_token_lives_a_quarter_of_an_hour_and_the_leeway(
+    tokens: Tokens, clock: Clock
+) -> None:
+    token = tokens.issue_access(USER)
+    clock.now = NOW + 15 * 60 + 1
+    assert tokens.read_access(token) == USER
+    clock.now = NOW + 15 * 60 + 3
+    assert refusal(tokens.read_access, token) == "expired-token"
+
+
+def test_one_kind_is_never_taken_for_the_other(tokens: Tokens) -> None:
+    refresh = tokens.issue_refresh(USER, TokenId(new_id()))
+    assert refusal(tokens.read_access, refresh) == "invalid-token"
+    assert refusal(tokens.read_refresh, tokens.issue_access(USER)) == "invalid-token"
+
+
+@pytest.mark.parametrize(
+    "token",
+    [
+        "",
+        "x",
+        "a.b.c",
+        "é.ü.☃",
+        signed(secret="another secret that is long enough to be one"),
+        signed(iss="someone"),
+        signed(aud="elsewhere"),
+        signed(typ=None),
+        signed(sub=None),
+        signed(exp=None),
+        signed(iat=None),
+        signed(iat=NOW + 60),
+        signed(exp=float("inf")),
+        jwt.encode(CLAIMS, None, "none"),
+    ],
+)
+def test_what_was_not_issued_here_is_refused(tokens: Tokens, token: str) -> None:
+    assert refusal(tokens.read_access, token) == "invalid-token"
+
+
+def test_production_refuses_the_development_secret() -> None:
+    with pytest.raises(SettingsError, match="JWT_SECRET"):
+        load(ApiSettings, {"PARLEY_ENV": "production"})
+    load(ApiSettings, {"PARLEY_ENV": "production", "JWT_SECRET": "s" * 32})
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("JWT_SECRET", "short"),
+        ("ALLOWED_ORIGINS", "parley.example"),
+        ("ALLOWED_ORIGINS", "https://parley.example/"),
+        ("ALLOWED_ORIGINS", "*"),
+        ("TRUSTED_PROXIES", "proxy"),
+    ],
+)
+def test_a_setting_that_makes_no_sense_stops_the_start_and_is_named(name: str, value: str) -> None:
+    with pytest.raises(SettingsError, match=name):
+        load(ApiSettings, {name: value})
