@@ -33,8 +33,9 @@ class Settings(PoolSettings, frozen=True, kw_only=True):
     matcher_ops_port: int = 0
     matcher_prefetch: int = 100
     """Messages in hand: enough to keep Redis and the broker busy, few enough to hand over."""
-    claim_rounds_max: int = 3
-    """Times the candidates are read if all claims lose their race; then the sweep goes on."""
+    claim_rounds_max: int = 10
+    """Times candidates are read again because all were claimed meanwhile; a round lost means that
+    others were paired. Then it is the sweep's turn."""
     sweep_page_size: int = 100
     """Tickets read per step of a sweep: a step stays under a few milliseconds."""
     unpublished_after_s: Seconds = Seconds(5)

@@ -1,6 +1,7 @@
 """A pool on real Redis, and settings that make tests quick."""
 
 from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
 
 import pytest
 import pytest_asyncio
@@ -30,6 +31,16 @@ async def connection(settings: Settings) -> AsyncIterator[Connection]:
     connection = await Connection.connect(settings)
     yield connection
     await connection.close()
+
+
+@pytest_asyncio.fixture
+async def pools(settings: Settings) -> AsyncIterator[list[Pool]]:
+    """Four processes' ends of one pool."""
+    async with AsyncExitStack() as stack:
+        connections = [await Connection.connect(settings) for _ in range(4)]
+        for each in connections:
+            stack.push_async_callback(each.close)
+        yield [Pool(each, settings) for each in connections]
 
 
 @pytest.fixture
