@@ -14,6 +14,7 @@ from services.gateway.api.settings import ApiSettings
 from services.gateway.api.tokens import Tokens
 from services.gateway.queue import QueueFigures
 from shared.domain import UserState
+from shared.errors import ParleyError
 from shared.identifiers import UserId
 from shared.messaging import Asker
 from shared.ops import Ops
@@ -56,7 +57,8 @@ class Dependencies:
             async with asyncio.timeout(self.settings.side_work_timeout_s):
                 return await work
         except Exception as error:  # whatever it is, the call itself is well
-            _log.warning("call.aside_failed", error=repr(error), exc_info=True)
+            expected = isinstance(error, ParleyError | TimeoutError)
+            _log.warning("call.aside_failed", error=repr(error), exc_info=not expected)
             return otherwise
 
     def telling(self, state: UserState) -> BackgroundTask:

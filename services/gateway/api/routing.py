@@ -81,9 +81,13 @@ def _newcomer(answer: Answer) -> Endpoint:
 
 def _user(answer: UserAnswer) -> Endpoint:
     async def endpoint(parts: Dependencies, addresses: Addresses, request: Request) -> Response:
-        user_id = parts.tokens.read_access(_bearer_token(request))
-        limits = parts.limits
-        await limits.admit(limits.of_user(user_id), limits.of_address(addresses.of(request.scope)))
+        limits, by_address = parts.limits, parts.limits.of_address(addresses.of(request.scope))
+        try:
+            user_id = parts.tokens.read_access(_bearer_token(request))
+        except Refused:
+            await limits.admit(by_address)  # trying tokens costs as much as using one
+            raise
+        await limits.admit(limits.of_user(user_id), by_address)
         # Any authenticated call is a sign of life; it goes out while sessions is being asked.
         _, response = await asyncio.gather(
             parts.aside(parts.presence.renew([user_id]), None),

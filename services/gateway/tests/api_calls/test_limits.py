@@ -88,6 +88,14 @@ async def test_registrations_have_a_limit_of_their_own(make_api: Callable[..., A
     assert (await api.client.get("/api/v1/languages")).status_code == 200
 
 
+async def test_trying_tokens_is_limited_by_address(make_api: Callable[..., Any]) -> None:
+    api = make_api(limit_address_per_minute=1)
+    bad = {"Authorization": "Bearer nonsense"}
+    await api.refused(401, "invalid-token", await api.client.get("/api/v1/blocks", headers=bad))
+    answer = await api.client.get("/api/v1/blocks", headers=bad)
+    await api.refused(429, "too-many-requests", answer)
+
+
 def test_development_admits_a_thousand_registrations_a_minute_from_one_address() -> None:
     settings = ApiSettings()
     assert settings.limit_registrations_per_minute >= 1000
