@@ -1,6 +1,7 @@
 """Identifiers: UUIDv7 as canonical lower-case text, which sorts by the time of minting."""
 
-from typing import NewType
+import re
+from typing import Final, NewType
 
 from uuid_utils import uuid7
 
@@ -10,6 +11,14 @@ SessionId = NewType("SessionId", str)
 EventId = NewType("EventId", str)
 ConnectionId = NewType("ConnectionId", str)
 TokenId = NewType("TokenId", str)
+
+
+_CANONICAL: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+
+
+def is_id(text: str) -> bool:
+    """Whether this has the form of an identifier: what a person typed may not."""
+    return _CANONICAL.fullmatch(text) is not None
 
 
 def new_id() -> str:

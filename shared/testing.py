@@ -12,7 +12,10 @@ from shared import events, requests
 from shared.errors import Unavailable
 from shared.events import AnyEvent
 from shared.messaging import Encoded, answer_decoder, encoded
+from shared.proxy import Proxy
 from shared.requests import Request
+
+__all__ = ["Proxy", "RecordingPublisher", "ScriptedAsker", "eventually"]
 
 A = TypeVar("A")
 E = TypeVar("E")

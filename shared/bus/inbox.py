@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping
+from datetime import UTC, datetime
 
 import msgspec
 import structlog
@@ -10,12 +11,14 @@ from aio_pika.abc import AbstractIncomingMessage, HeadersType
 from shared import events
 from shared.bus import topology
 from shared.bus.consuming import Delivery
-from shared.bus.messages import CAUSE, FAILURES, QUEUE, event_message
+from shared.bus.messages import CAUSE, DIED_AT, FAILURES, QUEUE, event_message
 from shared.bus.publishing import Publishing
 from shared.config import BusSettings
 from shared.errors import Rejected, Unavailable
 from shared.events import AnyEvent
 from shared.messaging import Encoded, Handler
+
+CAUSE_LENGTH_MAX = 500  # Enough to recognise an error by; the log has all of it.
 
 log = structlog.get_logger()
 
@@ -101,7 +104,12 @@ class Inbox:
 
     async def _bury(self, delivery: Delivery, cause: str, failures: int = 0) -> None:
         log.error("message.buried", queue=self._queue, cause=cause, type=delivery.message.type)
-        headers: HeadersType = {CAUSE: cause[:500], QUEUE: self._queue, FAILURES: failures}
+        headers: HeadersType = {
+            CAUSE: cause[:CAUSE_LENGTH_MAX],
+            DIED_AT: datetime.now(UTC),
+            FAILURES: failures,
+            QUEUE: self._queue,
+        }
         await self._move(delivery, exchange=topology.DEAD, headers=headers)
 
     async def _move(self, delivery: Delivery, *, exchange: str, headers: HeadersType) -> None:

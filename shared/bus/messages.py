@@ -12,6 +12,7 @@ JSON: Final = "application/json"
 
 FAILURES: Final = "x-parley-failures"
 CAUSE: Final = "x-parley-cause"
+DIED_AT: Final = "x-parley-died-at"
 QUEUE: Final = "x-parley-queue"
 TIMEOUT_MS: Final = "x-parley-timeout-ms"
 

@@ -1,0 +1,89 @@
+"""For tests: a TCP proxy on loopback that cuts, holds and refuses connections to a server."""
+
+import asyncio
+import contextlib
+from types import TracebackType
+from typing import Self
+from urllib.parse import urlsplit
+
+CHUNK_BYTES = 65_536
+
+
+class Proxy:
+    """`async with Proxy(url) as proxy:` speaks to what `url` names through `proxy.url`."""
+
+    def __init__(self, url: str) -> None:
+        parts = urlsplit(url)
+        assert parts.hostname is not None
+        assert parts.port is not None
+        self._upstream = (parts.hostname, parts.port)
+        self._original = url
+        self._server: asyncio.Server | None = None
+        self._writers: set[asyncio.StreamWriter] = set()
+        self._flowing = asyncio.Event()
+        self._flowing.set()
+        self.port = 0
+        self.accepted = 0
+
+    @property
+    def url(self) -> str:
+        parts = urlsplit(self._original)
+        credentials, at, _ = parts.netloc.rpartition("@")
+        return parts._replace(netloc=f"{credentials}{at}127.0.0.1:{self.port}").geturl()
+
+    def cut(self) -> None:
+        """Reset every connection; new ones are accepted."""
+        for writer in self._writers:
+            writer.transport.abort()
+
+    def hold(self) -> None:
+        """Let no byte through in either direction, without closing anything."""
+        self._flowing.clear()
+
+    def release(self) -> None:
+        self._flowing.set()
+
+    async def refuse(self) -> None:
+        """Cut, and accept no connection until `accept`."""
+        if self._server is not None:
+            self._server.close()
+            self._server = None
+        self.cut()
+
+    async def accept(self) -> None:
+        self._server = await asyncio.start_server(self._serve, "127.0.0.1", self.port)
+        self.port = self._server.sockets[0].getsockname()[1]
+
+    async def __aenter__(self) -> Self:
+        await self.accept()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.release()
+        await self.refuse()
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.accepted += 1
+        with contextlib.suppress(OSError):
+            upstream_reader, upstream_writer = await asyncio.open_connection(*self._upstream)
+            self._writers |= {writer, upstream_writer}
+            try:
+                async with asyncio.TaskGroup() as tasks:
+                    tasks.create_task(self._pump(reader, upstream_writer))
+                    tasks.create_task(self._pump(upstream_reader, writer))
+            finally:
+                self._writers -= {writer, upstream_writer}
+        writer.close()
+
+    async def _pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(OSError):
+            while chunk := await reader.read(CHUNK_BYTES):
+                await self._flowing.wait()
+                writer.write(chunk)
+                await writer.drain()
+        writer.close()
