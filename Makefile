@@ -19,7 +19,7 @@ IN_STACK := test -f $(LOCAL)/env || { echo "parley: the stack is not up, run: ma
 	set -a; . $(LOCAL)/env; set +a;
 
 .DEFAULT_GOAL := help
-.PHONY: help up down clean logs migrate dead-letters demo bench test check fmt lint type lock prepare
+.PHONY: help up down clean logs migrate dead-letters demo bench test check fmt lint type lock house prepare
 
 help: ## list what there is
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(firstword $(MAKEFILE_LIST)) | \
@@ -52,12 +52,11 @@ bench: prepare ## measure a scenario (S=arrive)
 test: prepare ## run the tests against real servers (T=path for some of them)
 	@$(PY) -m pytest $(T)
 
-check: lint type ## all that CI checks besides the tests
-	@.venv/bin/ruff format --check .
-	@$(PY) -m pytest deploy/local/tests/test_house.py
+check: lint type house ## all that CI checks besides the tests
 
 lint: prepare ## ruff and the import rules
 	@.venv/bin/ruff check .
+	@.venv/bin/ruff format --check .
 	@.venv/bin/lint-imports
 
 type: prepare ## mypy --strict
@@ -76,6 +75,9 @@ lock: prepare ## bring requirements/ up to date with pyproject.toml (ARGS=--upgr
 			$$(test $$group = dev || echo --constraint requirements/dev.txt) $(filter --upgrade%,$(ARGS)) \
 			--group pyproject.toml:$$group --output-file requirements/$$group.txt || exit 1; \
 	done
+
+house: prepare # the budgets, and what the tree must not say
+	@$(PY) -m pytest deploy/local/tests/test_house.py
 
 prepare: # install what is missing: Debian packages, the virtual environment
 	@$(PYTHON) -m deploy.local.prepare
