@@ -69,8 +69,10 @@ class Layout:
     choices: Choices
 
     @property
-    def url(self) -> str:
-        return f"http://{HOST}:{self.choices.port}"
+    def urls(self) -> list[str]:
+        """The gateways' addresses."""
+        first = self.choices.port
+        return [f"http://{HOST}:{port}" for port in range(first, first + self.choices.gateways)]
 
     @property
     def environment(self) -> dict[str, str]:

@@ -45,7 +45,8 @@ def up() -> None:
     migrate()
     bring_up(supervisor, services)
     replicas = f"{chosen.gateways} gateway, {chosen.matchers} matcher, {chosen.sessions} sessions"
-    say(f"up at {layout.url} ({replicas}); logs in {shown(LOCAL / 'logs')} (make logs)")
+    where = " ".join(layout.urls) or "no address"
+    say(f"up at {where} ({replicas}); logs in {shown(LOCAL / 'logs')} (make logs)")
 
 
 def down() -> None:
@@ -129,7 +130,7 @@ def choices() -> Choices:
 def remember(layout: Layout) -> None:
     CHOICES.write_text(json.dumps(dataclasses.asdict(layout.choices)))
     ENVIRONMENT.touch(mode=0o600)  # It holds a password.
-    values = {**layout.environment, "PARLEY_URL": layout.url}
+    values = {**layout.environment, "PARLEY_URL": ",".join(layout.urls)}
     ENVIRONMENT.write_text("".join(f"{name}={shlex.quote(it)}\n" for name, it in values.items()))
 
 
