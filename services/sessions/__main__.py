@@ -1,0 +1,7 @@
+"""`python -m services.sessions`"""
+
+from services.sessions.app import serve
+from services.sessions.config import Settings
+from shared.runner import run
+
+run("sessions", Settings, serve)

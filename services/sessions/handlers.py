@@ -1,0 +1,46 @@
+"""What sessions does on each event it consumes."""
+
+from functools import partial
+
+import structlog
+
+from services.sessions import offline
+from services.sessions.accepting import accept_or_void
+from services.sessions.config import Settings
+from services.sessions.outbox import Outbox
+from services.sessions.repeats import Repeats
+from services.sessions.store import pulses, repeats
+from services.sessions.store.database import Database
+from shared.errors import Rejected
+from shared.events import MatchFound, PoolLost, PulseReturned, UserOffline
+
+log = structlog.get_logger()
+
+
+async def match_found(outbox: Outbox, settings: Settings, event: MatchFound) -> None:
+    """Accept or void. A pair of one user, or of one request, is nobody's match."""
+    first, second = event.sides
+    if first.user_id == second.user_id or first.request_id == second.request_id:
+        raise Rejected("both sides of a match are the same")
+    body = partial(accept_or_void, match=event, settings=settings)
+    await outbox.transact([first.user_id, second.user_id], body, publish_first=True)
+
+
+async def pool_lost(database: Database, repeating: Repeats, event: PoolLost) -> None:
+    """Repeat everything open, beginning now."""
+    log.warning("pool.lost", epoch=event.epoch)
+    async with database.connection() as connection:
+        await repeats.all_now(connection)
+    repeating.wake()
+
+
+async def user_offline(
+    database: Database, outbox: Outbox, settings: Settings, event: UserOffline
+) -> None:
+    """End what the silent users still have open."""
+    await offline.take_down(database, outbox, settings, event)
+
+
+async def pulse_returned(database: Database, event: PulseReturned) -> None:
+    async with database.connection() as connection:
+        await pulses.returned(connection, event.sent_at)

@@ -1,0 +1,63 @@
+"""`user.offline`: what silent users had open ends, and only what the event names."""
+
+from functools import partial
+
+import structlog
+
+from services.sessions import transitions
+from services.sessions.batches import in_batches
+from services.sessions.config import Settings
+from services.sessions.outbox import Outbox
+from services.sessions.session import WentOffline
+from services.sessions.store import chat_sessions, match_requests
+from services.sessions.store.database import Database, Transaction
+from shared.domain import RequestEndReason
+from shared.events import UserOffline
+from shared.identifiers import SessionId, UserId
+
+log = structlog.get_logger()
+
+
+async def take_down(
+    database: Database, outbox: Outbox, settings: Settings, event: UserOffline
+) -> None:
+    """Cancel the requests and end the sessions that are still open as the event names them."""
+    sessions = {silent.session_id for silent in event.users if silent.session_id is not None}
+    async with database.connection() as connection:
+        pairs = await chat_sessions.pairs(connection, sessions) if sessions else []
+    waiting = [(silent.user_id,) for silent in event.users if silent.request_id is not None]
+    step = partial(_end_named, event=event, settings=settings)
+    await in_batches(outbox, [*pairs, *waiting], step)
+
+
+async def _end_named(transaction: Transaction, *, event: UserOffline, settings: Settings) -> None:
+    """What was read too long ago, by the store's clock, says nothing about now."""
+    age_s = (transaction.now - event.read_at).total_seconds()
+    if age_s > settings.offline_age_max_s:
+        log.info("user.offline.dropped", age_s=round(age_s, 1), users=len(event.users))
+        return
+    groups: list[tuple[UserId, ...]] = []
+    groups += [(user_id,) for user_id in await _cancel_named(transaction, event)]
+    groups += await _end_sessions_named(transaction, event, settings)
+    await transitions.tell(transaction, groups)
+
+
+async def _cancel_named(transaction: Transaction, event: UserOffline) -> list[UserId]:
+    named = {silent.request_id for silent in event.users if silent.request_id is not None}
+    pending = await match_requests.pending_of(transaction, transaction.locked)
+    ending = [request_id for request_id in pending if request_id in named]
+    return await transitions.end_requests(transaction, ending, RequestEndReason.OFFLINE)
+
+
+async def _end_sessions_named(
+    transaction: Transaction, event: UserOffline, settings: Settings
+) -> list[tuple[UserId, UserId]]:
+    gone: dict[SessionId, set[UserId]] = {}
+    for silent in event.users:
+        if silent.session_id is not None:
+            gone.setdefault(silent.session_id, set()).add(silent.user_id)
+    changed = []
+    for record in await chat_sessions.live(transaction, gone) if gone else []:
+        happening = WentOffline(frozenset(gone[record.session_id]))
+        changed += await transitions.happen(transaction, [record], happening, settings)
+    return changed

@@ -1,0 +1,137 @@
+"""An effect and its events in one transaction, and the events published as soon as it committed."""
+
+import asyncio
+from collections.abc import Collection, Sequence
+from typing import Protocol, TypeVar
+
+import structlog
+
+from services.sessions import store
+from services.sessions.config import Settings
+from services.sessions.store.database import Body, Database, Transaction
+from shared.errors import Unavailable
+from shared.identifiers import UserId
+from shared.messaging import Encoded, encoded
+
+T = TypeVar("T")
+
+log = structlog.get_logger()
+
+
+class EncodedPublisher(Protocol):
+    """Publishes events that are JSON already and returns once all are confirmed.
+
+    Raises `Unavailable`.
+    """
+
+    async def publish_encoded(self, *messages: Encoded) -> None: ...
+
+
+class Outbox:
+    """Runs transactions and publishes what they caused.
+
+    What this process cannot publish, or dies before publishing, the relay of any replica takes once
+    it is older than the publish time-out plus 1 s. Nobody relies on the order.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        publisher: EncodedPublisher,
+        tasks: asyncio.TaskGroup,
+        settings: Settings,
+    ) -> None:
+        self._database = database
+        self._publisher = publisher
+        self._tasks = tasks
+        self._settings = settings
+        self._in_flight = 0
+        self._publishing: set[asyncio.Task[None]] = set()
+        self._confirmed: list[str] = []
+
+    async def transact(
+        self,
+        user_ids: Collection[UserId],
+        body: Body[T],
+        *,
+        with_partners: bool = False,
+        skip_locked: bool = False,
+        publish_first: bool = False,
+    ) -> T:
+        """What `body` returns, committed together with the events it left in the transaction.
+
+        The publishing goes on behind; `publish_first` awaits it, though not its success.
+        """
+        messages: list[Encoded] = []
+
+        async def whole(transaction: Transaction) -> T:
+            result = await body(transaction)
+            messages[:] = map(encoded, transaction.events)
+            if messages:
+                await store.outbox.write(transaction, messages)
+            return result
+
+        result = await self._database.transact(
+            user_ids, whole, with_partners=with_partners, skip_locked=skip_locked
+        )
+        if publish_first:
+            await self._publish(messages)
+        elif messages:
+            task = self._tasks.create_task(self._publish(messages))
+            self._publishing.add(task)
+            task.add_done_callback(self._publishing.discard)
+        return result
+
+    async def _publish(self, messages: Sequence[Encoded]) -> None:
+        """Publish rows that are committed; failing that, the relay will."""
+        if not messages or self._in_flight > self._settings.outbox_in_flight_max:
+            return
+        self._in_flight += len(messages)
+        try:
+            await self._publisher.publish_encoded(*messages)
+            self._confirmed.extend(message.event_id for message in messages)
+        except Unavailable as error:
+            log.warning("outbox.left", events=len(messages), error=str(error))
+        finally:
+            self._in_flight -= len(messages)
+
+    async def forget_confirmed(self) -> None:
+        """Delete the rows that are confirmed. Those of a crash in between are published again."""
+        event_ids, self._confirmed = self._confirmed, []
+        if not event_ids:
+            return
+        try:
+            async with self._database.connection() as connection:
+                await store.outbox.delete(connection, event_ids)
+        except Unavailable:
+            self._confirmed.extend(event_ids[: self._settings.outbox_in_flight_max])
+            raise
+
+    async def finish(self) -> None:
+        """Before a stop: wait until what is committed is published, and forget it."""
+        if self._publishing:
+            await asyncio.wait(self._publishing, timeout=self._settings.outbox_finish_timeout_s)
+        await self.forget_confirmed()
+
+    async def relay(self) -> None:
+        """Publish and delete what was left behind, a batch per transaction."""
+        while await self._database.transact((), self._relay_batch):
+            pass
+
+    async def _relay_batch(self, transaction: Transaction) -> bool:
+        """Whether there may be more. Rows whose publish fails stay; then stop and come back."""
+        older_than_s = self._settings.amqp_publish_timeout_s + 1
+        limit = self._settings.outbox_batch
+        messages = await store.outbox.take(transaction, older_than_s, limit)
+        if not messages:
+            return False
+        publishing = map(self._publisher.publish_encoded, messages)
+        outcomes = await asyncio.gather(*publishing, return_exceptions=True)
+        confirmed = [
+            message.event_id
+            for message, outcome in zip(messages, outcomes, strict=True)
+            if outcome is None
+        ]
+        await store.outbox.delete(transaction.connection, confirmed)
+        log.info("outbox.relayed", events=len(confirmed), failed=len(messages) - len(confirmed))
+        return len(confirmed) == limit

@@ -1,0 +1,183 @@
+"""The table `match_requests`: wishes to be matched, and the tickets they put in the pool."""
+
+from collections.abc import Collection, Sequence
+from datetime import datetime
+
+import msgspec
+from msgspec import Struct
+
+from services.sessions.store.database import Connection, Transaction, structs
+from shared.domain import (
+    Practice,
+    RequestEndReason,
+    RequestRecord,
+    RequestStatus,
+    Ticket,
+)
+from shared.identifiers import RequestId, UserId
+
+INSERT = """
+INSERT INTO match_requests (id, user_id, line, native_languages, practice_languages,
+                            since, created_at, expires_at, repeat_at)
+SELECT x.id, x.user_id, x.id, x.native_languages, x.practice_languages,
+       $2, $2, x.expires_at, $2::timestamptz + $3::float * interval '1 s'
+FROM jsonb_to_recordset($1::jsonb)
+    AS x (id uuid, user_id uuid, native_languages text[], practice_languages jsonb,
+          expires_at timestamptz)
+"""
+REQUEUE = """
+INSERT INTO match_requests (id, user_id, line, native_languages, practice_languages, avoid,
+                            since, created_at, expires_at, requeued_from, repeat_at)
+SELECT $2, user_id, line, native_languages, practice_languages, avoid || $3::uuid,
+       since, $4, $5, session_id, $4::timestamptz + $6::float * interval '1 s'
+FROM match_requests WHERE id = $1 AND status = 'matched'
+"""
+END = """
+UPDATE match_requests SET status = $2, reason = $3, ended_at = $4, repeat_at = NULL
+WHERE id = ANY($1::uuid[]) AND status = 'pending'
+RETURNING id, user_id, since, expires_at
+"""
+NEXT_ATTEMPT = """
+UPDATE match_requests SET attempt = attempt + 1
+WHERE id = ANY($1::uuid[]) AND status = 'pending'
+"""
+TICKETS = """
+SELECT row_to_json(ticket) FROM (
+    SELECT r.id AS request_id, r.attempt, r.user_id, r.native_languages, r.practice_languages,
+           u.interests, r.since, r.expires_at,
+           r.avoid || ARRAY(SELECT blocked_id FROM blocks WHERE user_id = r.user_id
+                            UNION SELECT user_id FROM blocks WHERE blocked_id = r.user_id)
+               AS avoid
+    FROM match_requests AS r JOIN users AS u ON u.id = r.user_id
+    WHERE r.id = ANY($1::uuid[]) AND r.status = 'pending'
+) AS ticket
+"""
+RECORDS = """
+SELECT row_to_json(record) FROM (
+    SELECT id AS request_id, status, since, expires_at, native_languages, practice_languages,
+           reason, ended_at, session_id
+    FROM match_requests WHERE id = ANY($1::uuid[]) AND user_id = ANY($2::uuid[])
+) AS record
+"""
+PENDING_OF = """
+SELECT id FROM match_requests WHERE user_id = ANY($1::uuid[]) AND status = 'pending'
+"""
+PENDING_OVERDUE_OF = f"{PENDING_OF} AND expires_at <= $2"
+OVERDUE = """
+SELECT user_id FROM match_requests WHERE status = 'pending' AND expires_at <= clock_timestamp()
+ORDER BY expires_at LIMIT $1
+"""
+NEXT_DEADLINE = """
+SELECT extract(epoch FROM min(expires_at) - clock_timestamp())::float
+FROM match_requests WHERE status = 'pending'
+"""
+
+_tickets = msgspec.json.Decoder(Ticket)
+_records = msgspec.json.Decoder(RequestRecord)
+
+
+class NewRequest(Struct, frozen=True, kw_only=True):
+    """A request about to be opened."""
+
+    id: RequestId
+    user_id: UserId
+    native_languages: tuple[str, ...]
+    practice_languages: tuple[Practice, ...]
+    expires_at: datetime
+
+
+class Ended(Struct, frozen=True, kw_only=True):
+    """A request that has just left `pending`."""
+
+    request_id: RequestId
+    user_id: UserId
+    since: datetime
+    expires_at: datetime
+
+
+async def insert(
+    transaction: Transaction, requests: Sequence[NewRequest], repeat_after_s: float
+) -> None:
+    """Open these; each begins a line of its own."""
+    rows = msgspec.json.encode(requests).decode()
+    await transaction.connection.execute(INSERT, rows, transaction.now, repeat_after_s)
+
+
+async def requeue(
+    transaction: Transaction,
+    matched_id: RequestId,
+    *,
+    new_id: RequestId,
+    partner_id: UserId,
+    expires_at: datetime,
+    repeat_after_s: float,
+) -> None:
+    """Open the request that follows a matched one: same line, same since, one more to avoid."""
+    now = transaction.now
+    await transaction.connection.execute(
+        REQUEUE, matched_id, new_id, partner_id, now, expires_at, repeat_after_s
+    )
+
+
+async def end(
+    transaction: Transaction,
+    request_ids: Collection[RequestId],
+    status: RequestStatus,
+    reason: RequestEndReason,
+) -> Sequence[Ended]:
+    """End those that are pending, other than by a match; the rest have ended before."""
+    rows = await transaction.connection.fetch(
+        END, list(request_ids), status, reason, transaction.now
+    )
+    return [
+        Ended(
+            request_id=row["id"],
+            user_id=row["user_id"],
+            since=row["since"],
+            expires_at=row["expires_at"],
+        )
+        for row in rows
+    ]
+
+
+async def next_attempt(transaction: Transaction, request_ids: Collection[RequestId]) -> None:
+    """Outdate the tickets of these in the pool."""
+    await transaction.connection.execute(NEXT_ATTEMPT, list(request_ids))
+
+
+async def tickets(
+    connection: Connection, request_ids: Collection[RequestId]
+) -> dict[RequestId, Ticket]:
+    """The present tickets of those that are pending, blocks in either direction included."""
+    rows = await structs(connection, _tickets, TICKETS, list(request_ids))
+    return {ticket.request_id: ticket for ticket in rows}
+
+
+async def records(
+    connection: Connection, request_ids: Collection[RequestId], user_ids: Collection[UserId]
+) -> dict[RequestId, RequestRecord]:
+    """Those of the requests that are these users' own."""
+    rows = await structs(connection, _records, RECORDS, list(request_ids), list(user_ids))
+    return {record.request_id: record for record in rows}
+
+
+async def pending_of(transaction: Transaction, user_ids: Collection[UserId]) -> list[RequestId]:
+    rows = await transaction.connection.fetch(PENDING_OF, list(user_ids))
+    return [row["id"] for row in rows]
+
+
+async def overdue_of(transaction: Transaction, user_ids: Collection[UserId]) -> list[RequestId]:
+    """The pending requests of these users whose time is up."""
+    rows = await transaction.connection.fetch(PENDING_OVERDUE_OF, list(user_ids), transaction.now)
+    return [row["id"] for row in rows]
+
+
+async def overdue_users(connection: Connection, limit: int) -> list[UserId]:
+    """Whose pending request is over its time, longest first; read without locks."""
+    return [row["user_id"] for row in await connection.fetch(OVERDUE, limit)]
+
+
+async def next_deadline_s(connection: Connection) -> float | None:
+    """Seconds until the next request expires, negative when it is late; None when none pends."""
+    seconds: float | None = await connection.fetchval(NEXT_DEADLINE)
+    return seconds

@@ -1,0 +1,55 @@
+"""What is open is told again: `repeat_at` of pending requests and live sessions.
+
+No statement here waits for a row: whatever is locked is in transition and will be told anyway.
+"""
+
+from collections.abc import Sequence
+from typing import Literal
+
+from services.sessions.store.database import Connection
+
+Table = Literal["match_requests", "chat_sessions"]
+
+CLAIM = """
+UPDATE {table} SET repeat_at = clock_timestamp() + $1::float * interval '1 s'
+WHERE id IN (SELECT id FROM {table} WHERE {open} AND repeat_at <= clock_timestamp()
+             ORDER BY repeat_at LIMIT $2 FOR NO KEY UPDATE SKIP LOCKED)
+RETURNING id
+"""
+TOLD = """
+UPDATE {table}
+SET repeats = least(repeats + 1, 100),
+    repeat_at = clock_timestamp()
+        + least($2::float * 2 ^ least(repeats + 1, 20), $3::float) * interval '1 s'
+WHERE id IN (SELECT id FROM {table} WHERE {open} AND id = ANY($1::uuid[])
+             AND repeat_at > clock_timestamp() FOR NO KEY UPDATE SKIP LOCKED)
+"""
+NOW = """
+UPDATE {table} SET repeat_at = clock_timestamp()
+WHERE id IN (SELECT id FROM {table} WHERE {open} AND repeat_at > clock_timestamp()
+             FOR NO KEY UPDATE SKIP LOCKED)
+"""
+OPEN = {"match_requests": "status = 'pending'", "chat_sessions": "status <> 'ended'"}
+
+
+async def claim(connection: Connection, table: Table, limit: int, lease_s: float) -> list[str]:
+    """Ids of what is due, ours for the lease: unless `told` in time, they are due again."""
+    query = CLAIM.format(table=table, open=OPEN[table])
+    return [row["id"] for row in await connection.fetch(query, lease_s, limit)]
+
+
+async def told(
+    connection: Connection, table: Table, ids: Sequence[str], first_s: float, max_s: float
+) -> None:
+    """These were told: due again after twice as long as last time.
+
+    What was made due meanwhile stays due.
+    """
+    query = TOLD.format(table=table, open=OPEN[table])
+    await connection.execute(query, ids, first_s, max_s)
+
+
+async def all_now(connection: Connection) -> None:
+    """Everything open is due."""
+    for table, is_open in OPEN.items():
+        await connection.execute(NOW.format(table=table, open=is_open))

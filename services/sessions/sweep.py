@@ -1,0 +1,78 @@
+"""What happens by the clock: requests expire, deadlines of sessions pass, old rows go."""
+
+import asyncio
+
+import structlog
+
+from services.sessions import store, transitions
+from services.sessions.batches import in_batches
+from services.sessions.config import Settings
+from services.sessions.outbox import Outbox
+from services.sessions.session import TimePassed
+from services.sessions.store.database import Database, Transaction
+from shared.domain import RequestEndReason
+
+log = structlog.get_logger()
+
+
+class Sweep:
+    """The steps of the sweep; every replica makes them all, there is no leader."""
+
+    def __init__(self, database: Database, outbox: Outbox, settings: Settings) -> None:
+        self._database = database
+        self._outbox = outbox
+        self._settings = settings
+
+    async def expire_next(self) -> None:
+        """Wait until the next request is over its time, an interval at most, and expire it.
+
+        No request is given less than an interval, so none can expire unseen meanwhile.
+        """
+        async with self._database.connection() as connection:
+            left_s = await store.match_requests.next_deadline_s(connection)
+        interval_s = self._settings.sweep_interval_s
+        await asyncio.sleep(min(max(left_s or 0, 0), interval_s) if left_s else interval_s)
+        await self.expire()
+
+    async def expire(self) -> None:
+        """Expire what is over its time."""
+        limit = self._settings.sweep_batch
+        full = True
+        while full:
+            async with self._database.connection() as connection:
+                users = await store.match_requests.overdue_users(connection, limit)
+            await in_batches(self._outbox, [(user_id,) for user_id in users], _expire)
+            full = len(users) == limit
+
+    async def end_late_sessions(self) -> None:
+        """End the sessions whose deadline has passed, unless there was an outage just now."""
+        limit = self._settings.sweep_batch
+        async with self._database.connection() as connection:
+            late = await store.chat_sessions.late(connection, limit)
+            if not late:
+                return
+            if await store.pulses.outage(connection, self._settings):
+                log.warning("deadlines.held", sessions=len(late))
+                return
+        session_ids = [record.session_id for record in late]
+
+        async def step(transaction: Transaction) -> None:
+            records = await store.chat_sessions.live(transaction, session_ids)
+            happening = TimePassed(transaction.now)
+            pairs = await transitions.happen(transaction, records, happening, self._settings)
+            await transitions.tell(transaction, pairs)
+
+        await in_batches(self._outbox, [record.user_ids for record in late], step)
+
+    async def prune(self) -> None:
+        """Delete what has expired."""
+        limit = self._settings.sweep_batch
+        async with self._database.connection() as connection:
+            while await store.pruning.prune(connection, limit):
+                pass
+
+
+async def _expire(transaction: Transaction) -> None:
+    overdue = await store.match_requests.overdue_of(transaction, transaction.locked)
+    users = await transitions.end_requests(transaction, overdue, RequestEndReason.TIMEOUT)
+    await transitions.tell(transaction, [[user_id] for user_id in users])

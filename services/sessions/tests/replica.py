@@ -1,0 +1,128 @@
+"""One sessions process without its broker: real Postgres, a publisher that remembers."""
+
+from collections.abc import Sequence
+from typing import Any, TypeVar
+
+import asyncpg
+from msgspec import Struct
+
+from services.sessions.app import Parts
+from services.sessions.config import Settings
+from services.sessions.store.database import Database
+from shared.domain import Level, MatchSide, Practice, UserState
+from shared.errors import Refused
+from shared.events import AnyEvent, MatchFound
+from shared.identifiers import SessionId, TokenId, UserId, new_id
+from shared.requests import GetState, OpenRequest, RegisterUser, Request, RequestOpened
+from shared.testing import RecordingPublisher, eventually
+
+A = TypeVar("A")
+E = TypeVar("E")
+
+SPANISH = ("es",), (Practice(language="en", level=Level.B1),)
+ENGLISH = ("en",), (Practice(language="es", level=Level.B2),)
+
+
+class Replica(Struct, frozen=True, kw_only=True):
+    """Ask it and let it hear, as the bus would."""
+
+    database: Database
+    publisher: RecordingPublisher
+    parts: Parts
+    settings: Settings
+
+    async def ask(self, request: Request[A]) -> A:
+        answer: A = await self.parts.answerers[type(request)](request)
+        return answer
+
+    async def hear(self, event: AnyEvent) -> None:
+        await self.parts.handlers[type(event)](event)
+
+    def told(self, kind: type[E]) -> list[E]:
+        return self.publisher.of(kind)
+
+    async def only(self, kind: type[E]) -> E:
+        """The one event of this type, once it is published."""
+
+        def one() -> E:
+            events = self.told(kind)
+            assert len(events) == 1, events
+            return events[0]
+
+        return await eventually(one)
+
+    async def rows(self, query: str, *arguments: Any) -> Sequence[asyncpg.Record]:
+        async with self.database.connection() as connection:
+            return await connection.fetch(query, *arguments)
+
+    async def value(self, query: str, *arguments: Any) -> Any:
+        async with self.database.connection() as connection:
+            return await connection.fetchval(query, *arguments)
+
+    async def register(self, name: str = "Ana", speaks: Any = SPANISH) -> UserId:
+        user_id = UserId(new_id())
+        natives, practices = speaks
+        await self.ask(
+            RegisterUser(
+                user_id=user_id,
+                display_name=name,
+                native_languages=natives,
+                practice_languages=practices,
+                interests=("film",),
+                relay_only=False,
+                token_id=TokenId(new_id()),
+                token_expires_in_s=1000,
+            )
+        )
+        return user_id
+
+    async def open(self, user_id: UserId, timeout_s: float = 300) -> RequestOpened:
+        return await self.ask(OpenRequest(user_id=user_id, timeout_s=timeout_s))
+
+    async def state(self, user_id: UserId) -> UserState:
+        return await self.ask(GetState(user_id=user_id))
+
+    async def pair(self) -> tuple[UserId, UserId]:
+        """Ana, native in Spanish, and Ben, native in English."""
+        return await self.register("Ana", SPANISH), await self.register("Ben", ENGLISH)
+
+    async def waiting_pair(self) -> tuple[UserId, UserId, MatchFound]:
+        """Both with a pending request, and the match of the two that a matcher would find."""
+        ana, ben = await self.pair()
+        sides = await self.open(ana), await self.open(ben)
+        return ana, ben, match(*sides)
+
+    async def talking_pair(self) -> tuple[UserId, UserId, SessionId]:
+        """Both in one live session."""
+        ana, ben, found = await self.waiting_pair()
+        await self.hear(found)
+        return ana, ben, found.match_id
+
+
+def match(
+    one: RequestOpened, other: RequestOpened, attempts: tuple[int, int] = (1, 1)
+) -> MatchFound:
+    first, second = (
+        MatchSide(
+            request_id=opened.request.request_id,
+            attempt=attempt,
+            user_id=opened.state.user.id,
+            practises=opened.request.practice_languages[0].language,
+        )
+        for opened, attempt in zip((one, other), attempts, strict=True)
+    )
+    return MatchFound(
+        correlation_id=first.request_id,
+        match_id=SessionId(new_id()),
+        sides=(first, second),
+        score=100,
+    )
+
+
+async def refusal(asking: Any) -> Refused:
+    """How what is awaited refuses."""
+    try:
+        answer = await asking
+    except Refused as refused:
+        return refused
+    raise AssertionError(f"not refused: {answer}")

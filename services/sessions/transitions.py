@@ -1,0 +1,167 @@
+"""What becomes of requests and sessions: writes of an open transaction, and the events they cause.
+
+Every function expects the users it concerns to be locked. `tell` comes last: it raises versions.
+"""
+
+from collections.abc import Collection, Iterable, Sequence
+from datetime import datetime
+
+from services.sessions import session
+from services.sessions.config import Settings
+from services.sessions.session import End, Happening, Record, Side
+from services.sessions.store import chat_sessions, match_requests, states
+from services.sessions.store.database import Transaction
+from services.sessions.store.states import States
+from shared.domain import RequestEndReason, RequestStatus, UserState
+from shared.events import (
+    RequestEnded,
+    SessionEnded,
+    SessionParticipant,
+    StateChanged,
+    TicketClosed,
+    TicketOpened,
+)
+from shared.identifiers import RequestId, SessionId, UserId, new_id
+
+ENDED_AS = {
+    RequestEndReason.USER: RequestStatus.CANCELLED,
+    RequestEndReason.OFFLINE: RequestStatus.CANCELLED,
+    RequestEndReason.ERASED: RequestStatus.CANCELLED,
+    RequestEndReason.TIMEOUT: RequestStatus.EXPIRED,
+}
+
+
+async def open_tickets(transaction: Transaction, request_ids: Collection[RequestId]) -> None:
+    """Offer the present tickets of these pending requests to the pool."""
+    if not request_ids:
+        return
+    tickets = await match_requests.tickets(transaction.connection, request_ids)
+    transaction.events.extend(
+        TicketOpened(correlation_id=request_id, ticket=ticket)
+        for request_id, ticket in tickets.items()
+    )
+
+
+async def reopen(transaction: Transaction, request_ids: Collection[RequestId]) -> None:
+    """Outdate the tickets of these pending requests and offer their next attempts."""
+    if request_ids:
+        await match_requests.next_attempt(transaction, request_ids)
+        await open_tickets(transaction, request_ids)
+
+
+async def end_requests(
+    transaction: Transaction, request_ids: Collection[RequestId], reason: RequestEndReason
+) -> list[UserId]:
+    """End those still pending, other than by a match; whose they were."""
+    if not request_ids:
+        return []
+    status, now = ENDED_AS[reason], transaction.now
+    ended = await match_requests.end(transaction, request_ids, status, reason)
+    for request in ended:
+        request_id = request.request_id
+        transaction.events += (
+            TicketClosed(
+                correlation_id=request_id, request_id=request_id, expires_at=request.expires_at
+            ),
+            request_ended(request_id, request.user_id, request.since, now, status, reason),
+        )
+    return [request.user_id for request in ended]
+
+
+def request_ended(
+    request_id: RequestId,
+    user_id: UserId,
+    since: datetime,
+    at: datetime,
+    status: RequestStatus,
+    reason: RequestEndReason,
+    session_id: SessionId | None = None,
+) -> RequestEnded:
+    return RequestEnded(
+        correlation_id=request_id,
+        request_id=request_id,
+        user_id=user_id,
+        status=status,
+        reason=reason,
+        waited_s=max(0.0, (at - since).total_seconds()),
+        at=at,
+        session_id=session_id,
+    )
+
+
+async def happen(
+    transaction: Transaction,
+    records: Iterable[Record],
+    happening: Happening,
+    settings: Settings,
+) -> list[tuple[UserId, UserId]]:
+    """Apply what happened to these live sessions; the pairs whose session changed."""
+    changed = []
+    for record in records:
+        end = session.transition(record, happening)
+        if end is not None:
+            await _end_session(transaction, record, end, settings)
+            changed.append(record.user_ids)
+    return changed
+
+
+async def _end_session(
+    transaction: Transaction, record: Record, end: End, settings: Settings
+) -> None:
+    now = transaction.now
+    await chat_sessions.end(transaction, record.session_id, end.reason)
+    first, second = record.sides
+    transaction.events.append(
+        SessionEnded(
+            correlation_id=first.request_id,
+            session_id=record.session_id,
+            participants=(_participant(first), _participant(second)),
+            reason=end.reason,
+            duration_s=session.duration_s(record, now),
+            completed_minimum=False,
+            at=now,
+        )
+    )
+    requeued = []
+    for side in end.requeued:
+        partner = second if side is first else first
+        request_id = RequestId(new_id())
+        await match_requests.requeue(
+            transaction,
+            side.request_id,
+            new_id=request_id,
+            partner_id=partner.user_id,
+            expires_at=session.requeue_until(now, side.left_s),
+            repeat_after_s=settings.repeat_first_s,
+        )
+        requeued.append(request_id)
+    await open_tickets(transaction, requeued)
+
+
+def _participant(side: Side) -> SessionParticipant:
+    return SessionParticipant(
+        user_id=side.user_id, request_id=side.request_id, practises=side.practises
+    )
+
+
+async def tell(
+    transaction: Transaction, groups: Sequence[Sequence[UserId]], correlation_id: str | None = None
+) -> States:
+    """Raise the versions of these users and tell their states, those of a group in one event."""
+    everybody = {user_id for group in groups for user_id in group}
+    present = await states.advance(transaction, everybody)
+    transaction.events.extend(
+        state_changed([present[user_id] for user_id in group], correlation_id) for group in groups
+    )
+    return present
+
+
+def state_changed(told: Sequence[UserState], correlation_id: str | None = None) -> StateChanged:
+    """These states, under the request that began what the first one shows."""
+    return StateChanged(correlation_id=correlation_id or _origin(told[0]), states=tuple(told))
+
+
+def _origin(state: UserState) -> str:
+    """The request that began what the state shows; the user when there never was one."""
+    request = state.request or state.session or state.last_request
+    return request.request_id if request else state.user.id
