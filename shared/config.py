@@ -60,6 +60,8 @@ class CommonSettings(BusSettings, frozen=True, kw_only=True):
     amqp_url: str = "amqp://guest:guest@localhost:5672/"
     log_level: str = "info"
     parley_env: str = "development"
+    stop_timeout_s: Seconds = Seconds(10)
+    """The whole stop, from signal to exit; whoever stops a process kills it soon after."""
     ops_host: str = "127.0.0.1"
     """Where the operations port listens; containers set 0.0.0.0."""
 

@@ -21,9 +21,6 @@ from shared.errors import ParleyError, SettingsError, TopologyMismatch
 from shared.identifiers import new_id
 from shared.ops import Ops
 
-STOP_TIMEOUT_S = 10.0
-"""The whole stop, from signal to exit: what the design promises and orchestrators grant."""
-
 _FATAL = (SettingsError, TopologyMismatch, AssertionError, TypeError, AttributeError, NameError)
 
 S = TypeVar("S", bound=CommonSettings)
@@ -63,7 +60,8 @@ def run(service: str, settings_type: type[S], serve: Serve[S]) -> None:
     """The whole life of a process; ends it with 0 after a clean stop, else 1.
 
     `serve` builds the parts and returns or runs on; either way the process lives until SIGTERM or
-    SIGINT, or until a task fails. A second signal, or a stop over 10 s, ends it at once with 1.
+    SIGINT, or until a task fails. A second signal, or a stop that takes too long, ends it at once
+    with 1 and says what hung.
     """
     try:
         settings = config.load(settings_type, os.environ)
@@ -78,7 +76,7 @@ def run(service: str, settings_type: type[S], serve: Serve[S]) -> None:
 
 async def _live(service: str, instance: str, settings: S, serve: Serve[S]) -> int:
     stopping = asyncio.Event()
-    _heed_signals(stopping)
+    _heed_signals(stopping, settings.stop_timeout_s)
     code = 0
     try:
         async with AsyncExitStack() as stack:
@@ -122,29 +120,29 @@ async def _work(
         pass
     finally:
         stopping.set()
-        _limit_stop(asyncio.get_running_loop())
+        _limit_stop(asyncio.get_running_loop(), settings.stop_timeout_s)
 
 
 async def _awaited(work: Awaitable[None]) -> None:
     await work
 
 
-def _heed_signals(stopping: asyncio.Event) -> None:
+def _heed_signals(stopping: asyncio.Event, timeout_s: float) -> None:
     loop = asyncio.get_running_loop()
 
     def heed() -> None:
         if stopping.is_set():
             _give_up(loop, "second signal")
         stopping.set()
-        _limit_stop(loop)
+        _limit_stop(loop, timeout_s)
 
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, heed)
 
 
-def _limit_stop(loop: asyncio.AbstractEventLoop) -> None:
+def _limit_stop(loop: asyncio.AbstractEventLoop, timeout_s: float) -> None:
     """End the process when the stop takes too long. A thread: the loop itself may be what hangs."""
-    timer = threading.Timer(STOP_TIMEOUT_S, _give_up, (loop, "stop timed out"))
+    timer = threading.Timer(timeout_s, _give_up, (loop, "stop timed out"))
     timer.daemon = True
     timer.start()
 

@@ -9,7 +9,7 @@ from aio_pika.abc import AbstractChannel, AbstractIncomingMessage
 from msgspec import Struct
 
 from shared.bus import topology
-from shared.bus.messages import CAUSE, DIED_AT, FAILURES, QUEUE, event_message
+from shared.bus.messages import CAUSE, DIED_AT, FAILURES, QUEUE, event_message, own_headers
 from shared.messaging import Encoded
 
 QUEUES = tuple(topology.BINDINGS)
@@ -101,9 +101,7 @@ def _cause(message: AbstractIncomingMessage) -> str:
 def _revived(message: AbstractIncomingMessage) -> aio_pika.Message:
     """The message as it was before it died."""
     headers = {
-        name: value
-        for name, value in message.headers.items()
-        if name not in _OURS and not name.startswith(("x-death", "x-first-death", "x-last-death"))
+        name: value for name, value in own_headers(message.headers).items() if name not in _OURS
     }
     event = Encoded(
         event_id=message.message_id or "",

@@ -11,7 +11,7 @@ from aio_pika.abc import AbstractIncomingMessage, HeadersType
 from shared import events
 from shared.bus import topology
 from shared.bus.consuming import Delivery
-from shared.bus.messages import CAUSE, DIED_AT, FAILURES, QUEUE, event_message
+from shared.bus.messages import CAUSE, DIED_AT, FAILURES, QUEUE, event_message, own_headers
 from shared.bus.publishing import Publishing
 from shared.config import BusSettings
 from shared.errors import Rejected, Unavailable
@@ -123,7 +123,7 @@ class Inbox:
                 body=message.body,
             ),
             message.app_id,
-            {**message.headers, **headers},
+            {**own_headers(message.headers), **headers},
         )
         moves = 0
         while delivery.is_ours:

@@ -17,6 +17,12 @@ QUEUE: Final = "x-parley-queue"
 TIMEOUT_MS: Final = "x-parley-timeout-ms"
 
 
+def own_headers(headers: HeadersType) -> HeadersType:
+    """Without what the broker adds: a copy begins a life of its own."""
+    broker = ("x-death", "x-first-death", "x-last-death", "x-delivery-count", "x-acquired-count")
+    return {name: value for name, value in headers.items() if not name.startswith(broker)}
+
+
 def event_message(
     event: Encoded, app_id: str | None, headers: HeadersType | None = None
 ) -> Message:
