@@ -1,0 +1,98 @@
+"""The open sockets of this process: what each is to be told, and how each is to end."""
+
+import asyncio
+from collections import deque
+from collections.abc import Iterator
+
+from services.gateway.realtime.endings import REPLACED, TOO_SLOW, Ending
+from services.gateway.realtime.protocol import ServerFrame
+from shared.domain import UserState
+from shared.identifiers import ConnectionId, UserId
+
+
+class Connection:
+    """A socket whose user is known. Whoever has news leaves it here; its writer picks it up.
+
+    `latest` is the newest state heard of; states only ever grow in version.
+    """
+
+    def __init__(self, id: ConnectionId, user_id: UserId, frames_waiting_max: int) -> None:
+        self.id = id
+        self.user_id = user_id
+        self.latest: UserState | None = None
+        self.welcomed = False
+        self.welcome_due = False
+        self.welcome_id: str | None = None
+        self.ending: Ending | None = None
+        self.waiting: deque[ServerFrame] = deque()
+        self._frames_waiting_max = frames_waiting_max
+        self._news = asyncio.Event()
+
+    def offer(self, state: UserState) -> None:
+        """A state, perhaps newer than the latest; older ones are ignored."""
+        if self.latest is None or state.version > self.latest.version:
+            self.latest = state
+            self._news.set()
+
+    def welcome_afresh(self, id: str | None = None) -> None:
+        """Tell the whole present state again. `id` is that of the hello that asked for it."""
+        self.welcome_due = True
+        self.welcome_id = id
+        self._news.set()
+
+    def say(self, frame: ServerFrame) -> None:
+        """An answer to this client. One that asks but does not read is closed."""
+        if len(self.waiting) >= self._frames_waiting_max:
+            self.end(TOO_SLOW)
+        else:
+            self.waiting.append(frame)
+            self._news.set()
+
+    def end(self, ending: Ending) -> None:
+        """The first ending counts."""
+        if self.ending is None:
+            self.ending = ending
+            self._news.set()
+
+    async def news(self) -> None:
+        """Until something was left here since the last call."""
+        await self._news.wait()
+        self._news.clear()
+
+
+class Connections:
+    """At most one per user: the one with the greatest id."""
+
+    def __init__(self) -> None:
+        self._by_user: dict[UserId, Connection] = {}
+
+    def __len__(self) -> int:
+        return len(self._by_user)
+
+    def __iter__(self) -> Iterator[Connection]:
+        return iter(tuple(self._by_user.values()))
+
+    def get(self, user_id: UserId) -> Connection | None:
+        return self._by_user.get(user_id)
+
+    def add(self, connection: Connection) -> bool:
+        """Whether it is the user's one; the one before is ended. False: a greater one is here."""
+        present = self._by_user.get(connection.user_id)
+        if present is not None:
+            if present.id > connection.id:
+                return False
+            present.end(REPLACED)
+        self._by_user[connection.user_id] = connection
+        return True
+
+    def remove(self, connection: Connection) -> None:
+        if self._by_user.get(connection.user_id) is connection:
+            del self._by_user[connection.user_id]
+
+    def offer(self, state: UserState) -> bool:
+        """Whether this user's socket is here; if so it is woken."""
+        connection = self._by_user.get(state.user.id)
+        if connection is None:
+            return False
+        connection.offer(state)
+        return True

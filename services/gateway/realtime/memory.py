@@ -1,0 +1,150 @@
+"""The gateway's way into Redis: pipelines of scripts and commands, and what counts as out of reach.
+
+Redis is fast memory that may vanish: nothing here is lost for good, so every failure to reach it
+is `Unavailable("redis")` and whoever asked tries again or goes on without.
+"""
+
+import asyncio
+import builtins
+import hashlib
+from collections.abc import Sequence
+from importlib.resources import files
+from typing import Any
+
+import redis.asyncio
+from msgspec import Struct
+from redis.asyncio.retry import Retry
+from redis.backoff import ExponentialBackoff
+from redis.exceptions import (
+    ClusterDownError,
+    ConnectionError,
+    NoScriptError,
+    OutOfMemoryError,
+    ReadOnlyError,
+    RedisError,
+    ResponseError,
+    TimeoutError,
+    TryAgainError,
+)
+
+from shared.config import Seconds
+from shared.errors import Unavailable
+
+Value = str | bytes | int | float
+_OUT_OF_REACH = (
+    ConnectionError,
+    TimeoutError,
+    ReadOnlyError,
+    OutOfMemoryError,
+    ClusterDownError,
+    TryAgainError,
+)
+# Answers without an exception class of their own that mean "not now" rather than "never".
+_NOT_NOW = ("MISCONF", "LOADING", "MASTERDOWN", "NOREPLICAS", "BUSY ")
+
+
+class Script(Struct, frozen=True):
+    """A Lua script: its text and the SHA-1 that names it on the server."""
+
+    source: str
+    sha1: str
+
+    @classmethod
+    def load(cls, name: str, package: str = __package__) -> "Script":
+        """`lua/<name>.lua` of a package: this one's, or that of another keeper of keys."""
+        source = files(package).joinpath("lua", f"{name}.lua").read_text(encoding="utf-8")
+        return cls(source, hashlib.sha1(source.encode(), usedforsecurity=False).hexdigest())
+
+    def call(self, keys: Sequence[str], arguments: Sequence[Value]) -> "Command":
+        return Command(("EVALSHA", self.sha1, len(keys), *keys, *arguments), self)
+
+
+class Command(Struct, frozen=True):
+    """One command of a pipeline; `script` is what it runs, if it runs one."""
+
+    words: tuple[Value, ...]
+    script: Script | None = None
+
+    def spelled_out(self) -> "Command":
+        """The same call carrying the script's text, for a server that does not know it yet."""
+        assert self.script is not None
+        return Command(("EVAL", self.script.source, *self.words[2:]))
+
+
+def command(*words: Value) -> Command:
+    return Command(words)
+
+
+class Memory:
+    """A Redis server. Every method raises `Unavailable("redis")` when it is out of reach."""
+
+    def __init__(self, client: redis.asyncio.Redis, timeout_s: Seconds) -> None:
+        self.client = client
+        self._timeout_s = timeout_s
+
+    @classmethod
+    def open(cls, url: str, timeout_s: Seconds, connections_max: int) -> "Memory":
+        """Connects when first used. `timeout_s` bounds each `run` as a whole: the queue for one
+        of the `connections_max` connections, connecting, the answers, and trying again."""
+        pool = redis.asyncio.BlockingConnectionPool.from_url(
+            url,
+            max_connections=connections_max,
+            timeout=timeout_s,
+            socket_connect_timeout=timeout_s,
+            # With a time-out here redis-py sends through `asyncio.wait_for`, which before Python
+            # 3.12 loses a cancellation that comes as it ends: the process would never stop.
+            socket_timeout=None,
+            socket_keepalive=True,
+            # Everything the gateway says to Redis may be said twice; the second try is for pooled
+            # connections that died with a restart of the server.
+            retry=Retry(ExponentialBackoff(base=0.01, cap=0.1), retries=2),
+            # RESP2 needs no handshake, and answers look the same on every version of the server.
+            protocol=2,
+        )
+        return cls(redis.asyncio.Redis(connection_pool=pool), timeout_s)
+
+    async def close(self) -> None:
+        await self.client.aclose()
+        await self.client.connection_pool.disconnect()
+
+    async def ping(self) -> None:
+        await self.run([command("PING")])
+
+    async def run(self, commands: Sequence[Command]) -> list[Any]:
+        """The answers, in order, of one round trip (two when the server lost the scripts).
+
+        Commands of one call run in order but are no transaction; each script is atomic.
+        """
+        if not commands:
+            return []
+        answers = await self._pipeline(commands)
+        strangers = [i for i, answer in enumerate(answers) if isinstance(answer, NoScriptError)]
+        if strangers:
+            again = await self._pipeline([commands[i].spelled_out() for i in strangers])
+            for i, answer in zip(strangers, again, strict=True):
+                answers[i] = answer
+        for answer in answers:
+            if isinstance(answer, RedisError):
+                raise _named(answer)
+        return answers
+
+    async def _pipeline(self, commands: Sequence[Command]) -> list[Any]:
+        pipeline = self.client.pipeline(transaction=False)
+        for one in commands:
+            pipeline.execute_command(*one.words)
+        try:
+            async with asyncio.timeout(self._timeout_s):
+                return list(await pipeline.execute(raise_on_error=False))
+        except RedisError as error:
+            raise _named(error) from error
+        except builtins.TimeoutError:
+            raise Unavailable("redis") from None
+
+
+def _named(error: RedisError) -> Exception:
+    """`Unavailable` if trying again may help, else the error itself: a programmer's."""
+    if isinstance(error, _OUT_OF_REACH):
+        return Unavailable("redis")
+    if isinstance(error, ResponseError) and str(error).startswith(_NOT_NOW):
+        return Unavailable("redis")
+    return error
