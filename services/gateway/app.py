@@ -1,0 +1,130 @@
+"""Builds the gateway out of its parts and runs it; at a stop, says goodbye before it closes."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from functools import partial
+
+from starlette.routing import WebSocketRoute
+from starlette.types import ASGIApp
+
+from services.gateway.api.dependencies import Dependencies
+from services.gateway.api.limits import Limits
+from services.gateway.api.queue import estimate
+from services.gateway.api.routing import PREFIX, application
+from services.gateway.api.tokens import Tokens
+from services.gateway.config import Settings
+from services.gateway.handlers import handlers
+from services.gateway.queue import QueueFigures
+from services.gateway.realtime.card import Cards
+from services.gateway.realtime.connections import Connections
+from services.gateway.realtime.doorbell import Doorbell
+from services.gateway.realtime.hello import Introductions
+from services.gateway.realtime.memory import Memory
+from services.gateway.realtime.presence import Presence
+from services.gateway.realtime.refresh import Refresh
+from services.gateway.realtime.silence import announce_silent
+from services.gateway.realtime.websocket import Sockets
+from services.gateway.server import Server, listen, server
+from shared.bus import Bus
+from shared.config import Seconds
+from shared.domain import PendingRequest
+from shared.messaging import Asker, Publisher
+from shared.ops import Ops
+from shared.runner import Runtime, every, ready_when
+
+# What a blocking read may take beyond the time it was told to block.
+_BLOCKING_MARGIN_S = 2.0
+
+
+class Gateway:
+    """The parts, wired. Needs a Redis and the two ends of the bus; fakes of those will do."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        instance: str,
+        memory: Memory,
+        asker: Asker,
+        publisher: Publisher,
+        ops: Ops,
+    ) -> None:
+        self.connections = Connections()
+        self.presence = Presence(memory, settings)
+        self.cards = Cards(memory, instance, self.connections, self.presence, settings)
+        self.figures = QueueFigures(memory, settings)
+        self.refresh = Refresh(self.connections, self.cards, asker, settings)
+        tokens = Tokens(settings)
+        self._parts = Dependencies(
+            settings=settings,
+            asker=asker,
+            tokens=tokens,
+            cards=self.cards,
+            presence=self.presence,
+            figures=self.figures,
+            limits=Limits(memory, settings),
+            ops=ops,
+        )
+        introductions = Introductions(tokens, self.cards, asker, settings)
+        self.sockets = Sockets(
+            self.connections, self.cards, introductions, self._estimate, settings
+        )
+        self.handlers = handlers(self.cards, self.presence, self.figures, publisher)
+        self.announce = partial(announce_silent, self.presence, self.cards, publisher)
+
+    def application(self) -> ASGIApp:
+        return application(self._parts, [WebSocketRoute(f"{PREFIX}/ws", self.sockets.serve)])
+
+    async def _estimate(self, request: PendingRequest, waited_s: float) -> float | None:
+        languages = request.native_languages, request.practice_languages
+        return await estimate(self._parts, *languages, waited_s)
+
+
+async def serve(settings: Settings, runtime: Runtime) -> None:
+    listening = listen(settings)
+    runtime.stack.callback(listening.close)
+    memory = await _memory(settings, runtime, settings.redis_timeout_s, "redis")
+    bus = await ready_when("rabbitmq", lambda: Bus.connect(settings.amqp_url, "gateway", settings))
+    runtime.stack.push_async_callback(bus.close)
+    runtime.ops.check("rabbitmq", bus.check)
+    gateway = Gateway(settings, runtime.instance, memory, bus, bus, runtime.ops)
+    serving = server(gateway.application(), settings)
+    await _start_loops(settings, runtime, gateway, memory)
+    served = runtime.tasks.create_task(serving.serve([listening]), name="uvicorn")
+    await bus.consume(gateway.handlers)
+    # At a stop, newest first: sockets hear goodbye, the inbox drains, the last calls are answered.
+    runtime.on_stop(partial(_stop_serving, serving, served))
+    runtime.on_stop(bus.stop_consuming)
+    runtime.on_stop(gateway.sockets.leave)
+
+
+async def _memory(settings: Settings, runtime: Runtime, timeout_s: Seconds, name: str) -> Memory:
+    memory = Memory.open(settings.redis_url, timeout_s, settings.redis_connections_max)
+    runtime.stack.push_async_callback(memory.close)
+    await ready_when("redis", memory.ping)
+    runtime.ops.check(name, memory.ping)
+    return memory
+
+
+async def _start_loops(
+    settings: Settings, runtime: Runtime, gateway: Gateway, memory: Memory
+) -> None:
+    timeout_s = Seconds(settings.doorbell_block_s + _BLOCKING_MARGIN_S)
+    doorbell = Doorbell(
+        await _memory(settings, runtime, timeout_s, "doorbell"), runtime.instance, settings
+    )
+    await doorbell.keep(memory)
+    loops: dict[str, tuple[float, Callable[[], Awaitable[object]]]] = {
+        "doorbell.keep": (settings.refresh_interval_s, partial(doorbell.keep, memory)),
+        "refresh": (settings.refresh_interval_s, gateway.refresh.round),
+        "presence.sweep": (settings.presence_sweep_interval_s, gateway.announce),
+    }
+    for name, (interval_s, step) in loops.items():
+        # Growing pauses would look like a pause of the gateways to the next presence sweep.
+        loop = every(interval_s, step, name=name, pause_max_s=interval_s)
+        runtime.tasks.create_task(loop, name=name)
+    runtime.tasks.create_task(doorbell.listen(gateway.refresh.rung), name="doorbell")
+
+
+async def _stop_serving(serving: Server, served: asyncio.Task[None]) -> None:
+    serving.should_exit = True
+    await asyncio.wait([served])

@@ -1,0 +1,89 @@
+"""The reader of a socket: every frame the client says after hello."""
+
+import time
+from typing import assert_never
+
+from services.gateway.realtime import protocol
+from services.gateway.realtime.allowance import Allowance
+from services.gateway.realtime.connections import Connection
+from services.gateway.realtime.endings import BAD_FRAME, GONE, TOO_MANY, Closing, unauthenticated
+from services.gateway.realtime.hello import Introductions
+from services.gateway.realtime.protocol import (
+    BadFrame,
+    ClientFrame,
+    Error,
+    Hello,
+    MalformedFrame,
+    Ping,
+    Pong,
+    UnknownFrame,
+)
+from services.gateway.realtime.settings import RealtimeSettings
+from services.gateway.realtime.wire import Gone, Wire
+
+# A type echoed back is for the client's developer to see, not a place to store things.
+TYPE_ECHO_LENGTH_MAX = 64
+
+
+class Reader:
+    def __init__(
+        self,
+        connection: Connection,
+        wire: Wire,
+        introductions: Introductions,
+        settings: RealtimeSettings,
+    ) -> None:
+        self._connection = connection
+        self._wire = wire
+        self._introductions = introductions
+        self._allowance = Allowance(
+            settings.frames_per_s_max, settings.frames_burst_max, time.monotonic
+        )
+
+    async def read(self) -> None:
+        """Until the client is gone or says what ends the connection."""
+        connection = self._connection
+        while connection.ending is None:
+            try:
+                said = await self._wire.receive()
+                if self._allowance.take():
+                    self._hear(said)
+                else:
+                    connection.end(TOO_MANY)
+            except Gone:
+                connection.end(GONE)
+            except BadFrame:
+                connection.end(BAD_FRAME)
+            except Closing as closing:
+                connection.end(closing.ending)
+
+    def _hear(self, text: str | bytes) -> None:
+        try:
+            self._answer(protocol.decode(text))
+        except UnknownFrame as unknown:
+            message = "This server does not know frames of this type."
+            self._refuse("unknown-frame", message, unknown)
+        except MalformedFrame as malformed:
+            self._refuse("invalid-frame", str(malformed), malformed)
+
+    def _answer(self, said: ClientFrame) -> None:
+        match said:
+            case Ping():
+                self._connection.say(Pong(id=said.id))
+            case Hello():
+                self._introduce_again(said)
+            case _:
+                assert_never(said)
+
+    def _introduce_again(self, hello: Hello) -> None:
+        """A hello on an open socket asks for a fresh welcome; a token must be the same user's."""
+        if hello.token:
+            user_id = self._introductions.user_of(hello.token, hello.id)
+            if user_id != self._connection.user_id:
+                message = "This is another user's token."
+                raise Closing(unauthenticated("invalid-token", message, hello.id))
+        self._connection.welcome_afresh(hello.id)
+
+    def _refuse(self, code: str, message: str, frame: UnknownFrame | MalformedFrame) -> None:
+        about = {"type": frame.type[:TYPE_ECHO_LENGTH_MAX]}
+        self._connection.say(Error(code=code, message=message, about=about, id=frame.id))

@@ -1,0 +1,131 @@
+"""`GET /api/v1/ws`: refuse before accept, hear hello, then read while the writer writes."""
+
+import asyncio
+import random
+from collections.abc import Callable
+
+import structlog
+from starlette.responses import Response
+from starlette.websockets import WebSocket
+
+from services.gateway.api.origins import allowed
+from services.gateway.api.problems import problem
+from services.gateway.realtime.card import Cards
+from services.gateway.realtime.connections import Connection, Connections
+from services.gateway.realtime.endings import GONE, Closing, Ending, goodbye
+from services.gateway.realtime.hello import Introductions
+from services.gateway.realtime.protocol import SUBPROTOCOL
+from services.gateway.realtime.reader import Reader
+from services.gateway.realtime.settings import RealtimeSettings
+from services.gateway.realtime.wire import Gone, Wire
+from services.gateway.realtime.writer import Estimate, Writer
+from shared.errors import Unavailable
+from shared.identifiers import ConnectionId, new_id
+
+_log = structlog.get_logger()
+
+
+class Sockets:
+    """The endpoint, and every socket it has open, with a hello or without one yet."""
+
+    def __init__(
+        self,
+        connections: Connections,
+        cards: Cards,
+        introductions: Introductions,
+        estimate: Estimate,
+        settings: RealtimeSettings,
+        draw: Callable[[], float] = random.random,
+    ) -> None:
+        self._connections = connections
+        self._cards = cards
+        self._introductions = introductions
+        self._estimate = estimate
+        self._settings = settings
+        self._draw = draw
+        self._leaving = False
+        self.count = 0
+
+    async def serve(self, websocket: WebSocket) -> None:
+        """One socket, from handshake to close."""
+        refusal = self._refusal(websocket)
+        if refusal is not None:
+            await websocket.send_denial_response(refusal)
+            return
+        self.count += 1
+        try:
+            offered = SUBPROTOCOL in websocket.scope["subprotocols"]
+            await websocket.accept(SUBPROTOCOL if offered else None)
+            wire = Wire(websocket, self._settings.send_timeout_s)
+            await wire.close(await self._converse(websocket, wire))
+        finally:
+            self.count -= 1
+
+    async def leave(self) -> None:
+        """Turn newcomers away and say goodbye to everybody, in batches over `drain_s`."""
+        self._leaving = True
+        present = list(self._connections)
+        batches = self._settings.drain_batches
+        size = -(-len(present) // batches) or 1
+        for begin in range(0, len(present), size):
+            for connection in present[begin : begin + size]:
+                connection.end(self._goodbye())
+            await asyncio.sleep(self._settings.drain_s / batches)
+
+    def _goodbye(self) -> Ending:
+        """Come back, some time within `drain_s`: everybody at once would be a burden."""
+        return goodbye(round(self._draw() * self._settings.drain_s * 1000))
+
+    def _refusal(self, websocket: WebSocket) -> Response | None:
+        if not allowed(websocket.headers.get("origin"), self._settings):
+            return problem("foreign-origin", "Pages of this origin may not open a socket.")
+        offered = websocket.scope["subprotocols"]
+        if offered and SUBPROTOCOL not in offered:
+            detail = f"The socket speaks {SUBPROTOCOL}, which is not among those offered."
+            return problem("unknown-subprotocol", detail)
+        if self._leaving or self.count >= self._settings.connections_max:
+            after = {"Retry-After": "2"}
+            return problem("unavailable", "No more sockets here now; try again.", headers=after)
+        return None
+
+    async def _converse(self, websocket: WebSocket, wire: Wire) -> Ending:
+        """How the conversation ended. The connection's id is minted at accept: later is greater."""
+        id = ConnectionId(new_id())
+        try:
+            introduced = await self._introductions.hear(websocket, wire)
+            connection = Connection(id, introduced.user_id, self._settings.frames_waiting_max)
+            if not self._connections.add(connection):
+                return self._goodbye()
+            try:
+                return await self._welcome(connection, introduced.hello_id, wire)
+            finally:
+                self._connections.remove(connection)
+                await self._release(connection)
+        except Closing as closing:
+            return closing.ending
+        except Gone:
+            return GONE
+
+    async def _welcome(self, connection: Connection, hello_id: str | None, wire: Wire) -> Ending:
+        if not await self._introductions.take(connection):
+            return self._goodbye()
+        connection.welcomed = True
+        connection.welcome_afresh(hello_id)
+        if self._leaving:
+            connection.end(self._goodbye())
+        reader = Reader(connection, wire, self._introductions, self._settings)
+        writer = Writer(connection, wire, self._estimate, self._settings)
+        async with asyncio.TaskGroup() as tasks:
+            reading = tasks.create_task(reader.read())
+            try:
+                return await writer.write()
+            except Gone:
+                return GONE
+            finally:
+                reading.cancel()
+
+    async def _release(self, connection: Connection) -> None:
+        try:
+            await self._cards.release(connection)
+        except Unavailable:
+            _log.debug("socket.not_released", connection=connection.id)
