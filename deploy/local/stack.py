@@ -39,11 +39,11 @@ def up() -> None:
         if program.name not in running:
             program.check_ports()
     supervisor.configure([*stores, *services])
-    remember(layout)
     bring_up(supervisor, stores[:1])
     bring_up(supervisor, stores[1:])
-    migrate()
+    apply_migrations(layout)
     bring_up(supervisor, services)
+    remember(layout)  # What did not work is not to be repeated.
     replicas = f"{chosen.gateways} gateway, {chosen.matchers} matcher, {chosen.sessions} sessions"
     where = " ".join(layout.urls) or "no address"
     say(f"up at {where} ({replicas}); logs in {shown(LOCAL / 'logs')} (make logs)")
@@ -72,15 +72,17 @@ def clean() -> None:
 
 
 def migrate() -> None:
-    """Apply the migrations that the running stack's database lacks; make it if it isn't there."""
+    """Apply the migrations that the running stack's database lacks."""
     if not CHOICES.exists():
         raise ServerFailed("the stack is not up, run: make up")
-    migrations = ROOT / "migrations"
-    if not any(migrations.glob("*.sql")):
-        return
+    apply_migrations(Layout(LOCAL, choices()))
+
+
+def apply_migrations(layout: Layout) -> None:
+    """Make the database if it isn't there; dbmate does nothing when all are applied."""
     command = [str(Path(sys.executable).with_name("dbmate")), "--no-dump-schema"]
-    command += ["--migrations-dir", str(migrations), "up"]
-    environment = {**os.environ, **Layout(LOCAL, choices()).environment}
+    command += ["--migrations-dir", str(ROOT / "migrations"), "up"]
+    environment = {**os.environ, **layout.environment}
     done = subprocess.run(command, check=False, env=environment, capture_output=True, text=True)
     if done.returncode != 0:
         said = (done.stdout + done.stderr).strip().splitlines()
@@ -116,10 +118,16 @@ def check_starting(supervisor: Supervisor, program: Server, pid: int, deadline: 
     state, pid_now = supervisor.states()[program.name]
     if pid_now != pid or state not in ("STARTING", "RUNNING"):
         supervisor.stop([program.name])
-        raise ServerFailed(f"{program.name}: ended instead of starting, see {program.log}")
+        said = f"it said: {last_line(program.log)}"
+        raise ServerFailed(f"{program.name}: ended instead of starting, see {program.log}; {said}")
     if time.monotonic() > deadline:
         limit = f"{START_TIMEOUT_S:.0f} s"
         raise ServerFailed(f"{program.name}: not ready after {limit}, see {program.log}")
+
+
+def last_line(log: Path) -> str:
+    lines = log.read_text(errors="replace").splitlines() if log.exists() else []
+    return next((line.strip() for line in reversed(lines) if line.strip()), "nothing")
 
 
 def choices() -> Choices:
