@@ -12,6 +12,8 @@ from services.sessions.session import TimePassed
 from services.sessions.store.database import Database, Transaction
 from shared.domain import RequestEndReason
 
+WAIT_MIN_S = 0.01  # requests that are late because somebody else has them are no reason to spin
+
 log = structlog.get_logger()
 
 
@@ -31,7 +33,8 @@ class Sweep:
         async with self._database.connection() as connection:
             left_s = await store.match_requests.next_deadline_s(connection)
         interval_s = self._settings.sweep_interval_s
-        await asyncio.sleep(min(max(left_s or 0, 0), interval_s) if left_s else interval_s)
+        wait_s = interval_s if left_s is None else min(left_s, interval_s)
+        await asyncio.sleep(max(wait_s, WAIT_MIN_S))
         await self.expire()
 
     async def expire(self) -> None:

@@ -69,6 +69,8 @@ async def _replay(
     present: States,
 ) -> dict[UserId, Outcome]:
     """Answers to keys that were seen before."""
+    if not kept:
+        return {}
     effects = [RequestId(effect.effect_id) for effect in kept.values()]
     records = await match_requests.records(transaction.connection, effects, kept)
     outcomes: dict[UserId, Outcome] = {}

@@ -51,7 +51,7 @@ c.id IN (SELECT session_id FROM participants WHERE live AND user_id = ANY($1::uu
 """
 )
 LIVE = RECORDS % "c.id = ANY($1::uuid[])"
-LATE = RECORDS % "c.status = 'waiting' AND c.join_by <= clock_timestamp()" + " LIMIT $1"
+LATE = RECORDS % "c.status = 'waiting' AND c.join_by <= statement_timestamp()" + " LIMIT $1"
 END = """
 UPDATE chat_sessions SET status = 'ended', reason = $2, ended_at = $3, repeat_at = NULL
 WHERE id = $1 AND status <> 'ended'

@@ -73,7 +73,11 @@ class Database:
             server_settings={
                 "application_name": "parley-sessions",
                 "timezone": "UTC",
-                "jit": "off",  # compiling costs more than any of these short statements
+                # Every statement here is a few key look-ups: planning it anew, or compiling it,
+                # takes longer than running it, and no table is ever worth reading whole.
+                "plan_cache_mode": "force_generic_plan",
+                "jit": "off",
+                "enable_seqscan": "off",
                 "default_transaction_isolation": "read committed",
                 "statement_timeout": milliseconds,
                 "lock_timeout": milliseconds,

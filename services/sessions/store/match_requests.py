@@ -64,11 +64,11 @@ SELECT id FROM match_requests WHERE user_id = ANY($1::uuid[]) AND status = 'pend
 """
 PENDING_OVERDUE_OF = f"{PENDING_OF} AND expires_at <= $2"
 OVERDUE = """
-SELECT user_id FROM match_requests WHERE status = 'pending' AND expires_at <= clock_timestamp()
+SELECT user_id FROM match_requests WHERE status = 'pending' AND expires_at <= statement_timestamp()
 ORDER BY expires_at LIMIT $1
 """
 NEXT_DEADLINE = """
-SELECT extract(epoch FROM min(expires_at) - clock_timestamp())::float
+SELECT extract(epoch FROM min(expires_at) - statement_timestamp())::float
 FROM match_requests WHERE status = 'pending'
 """
 

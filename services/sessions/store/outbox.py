@@ -11,7 +11,7 @@ SELECT *, $5 FROM unnest($1::uuid[], $2::text[], $3::text[], $4::json[])
 """
 TAKE = """
 SELECT event_id, type, correlation_id, body FROM outbox
-WHERE created_at < clock_timestamp() - $1::float * interval '1 s'
+WHERE created_at < statement_timestamp() - $1::float * interval '1 s'
 ORDER BY created_at LIMIT $2 FOR UPDATE SKIP LOCKED
 """
 

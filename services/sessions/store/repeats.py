@@ -11,22 +11,22 @@ from services.sessions.store.database import Connection
 Table = Literal["match_requests", "chat_sessions"]
 
 CLAIM = """
-UPDATE {table} SET repeat_at = clock_timestamp() + $1::float * interval '1 s'
-WHERE id IN (SELECT id FROM {table} WHERE {open} AND repeat_at <= clock_timestamp()
+UPDATE {table} SET repeat_at = statement_timestamp() + $1::float * interval '1 s'
+WHERE id IN (SELECT id FROM {table} WHERE {open} AND repeat_at <= statement_timestamp()
              ORDER BY repeat_at LIMIT $2 FOR NO KEY UPDATE SKIP LOCKED)
 RETURNING id
 """
 TOLD = """
 UPDATE {table}
 SET repeats = least(repeats + 1, 100),
-    repeat_at = clock_timestamp()
+    repeat_at = statement_timestamp()
         + least($2::float * 2 ^ least(repeats + 1, 20), $3::float) * interval '1 s'
 WHERE id IN (SELECT id FROM {table} WHERE {open} AND id = ANY($1::uuid[])
-             AND repeat_at > clock_timestamp() FOR NO KEY UPDATE SKIP LOCKED)
+             AND repeat_at > statement_timestamp() FOR NO KEY UPDATE SKIP LOCKED)
 """
 NOW = """
-UPDATE {table} SET repeat_at = clock_timestamp()
-WHERE id IN (SELECT id FROM {table} WHERE {open} AND repeat_at > clock_timestamp()
+UPDATE {table} SET repeat_at = statement_timestamp()
+WHERE id IN (SELECT id FROM {table} WHERE {open} AND repeat_at > statement_timestamp()
              FOR NO KEY UPDATE SKIP LOCKED)
 """
 OPEN = {"match_requests": "status = 'pending'", "chat_sessions": "status <> 'ended'"}

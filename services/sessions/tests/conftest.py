@@ -1,31 +1,40 @@
-"""Replicas of sessions on a fresh database."""
+"""Replicas of sessions on an empty database."""
 
 import asyncio
-from collections.abc import AsyncIterator
+import uuid
+from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack
+from urllib.parse import urlsplit, urlunsplit
 
+import asyncpg
 import pytest
 import pytest_asyncio
 
-from services.sessions.app import assemble
 from services.sessions.config import Settings
-from services.sessions.store.database import Database
-from services.sessions.tests.replica import Replica
-from shared.testing import RecordingPublisher
+from services.sessions.tests.replica import Replica, replica_of
+
+TABLES = "users, outbox, pulses"  # what refers to users goes with them
 
 
-@pytest.fixture
-def settings(database_url: str) -> Settings:
-    return Settings(database_url=database_url, database_connections_max=6)
+@pytest.fixture(scope="session")
+def migrated_url(postgres_url: str, migrated_template: str) -> Iterator[str]:
+    """One database for all tests here: emptying is ten times as fast as making."""
+    name = f"parley_test_{uuid.uuid4().hex}"
+    asyncio.run(execute(postgres_url, f"CREATE DATABASE {name} TEMPLATE {migrated_template}"))
+    yield urlunsplit(urlsplit(postgres_url)._replace(path=f"/{name}", query="sslmode=disable"))
+    asyncio.run(execute(postgres_url, f"DROP DATABASE {name} WITH (FORCE)"))
 
 
-async def replica_of(settings: Settings, stack: AsyncExitStack) -> Replica:
-    database = await Database.connect(settings)
-    stack.push_async_callback(database.close)
-    tasks = await stack.enter_async_context(asyncio.TaskGroup())
-    publisher = RecordingPublisher()
-    parts = assemble(database, publisher, tasks, settings)
-    return Replica(database=database, publisher=publisher, parts=parts, settings=settings)
+async def execute(url: str, statement: str) -> None:
+    connection = await asyncpg.connect(url)
+    await connection.execute(statement)
+    await connection.close()
+
+
+@pytest_asyncio.fixture
+async def settings(migrated_url: str) -> Settings:
+    await execute(migrated_url, f"TRUNCATE {TABLES} CASCADE")
+    return Settings(database_url=migrated_url, database_connections_max=6)
 
 
 @pytest_asyncio.fixture

@@ -1,19 +1,21 @@
 """One sessions process without its broker: real Postgres, a publisher that remembers."""
 
+import asyncio
 from collections.abc import Sequence
+from contextlib import AsyncExitStack
 from typing import Any, TypeVar
 
 import asyncpg
 from msgspec import Struct
 
-from services.sessions.app import Parts
+from services.sessions.app import Parts, assemble
 from services.sessions.config import Settings
 from services.sessions.store.database import Database
 from shared.domain import Level, MatchSide, Practice, UserState
 from shared.errors import Refused
 from shared.events import AnyEvent, MatchFound
 from shared.identifiers import SessionId, TokenId, UserId, new_id
-from shared.requests import GetState, OpenRequest, RegisterUser, Request, RequestOpened
+from shared.requests import GetRequest, GetState, OpenRequest, RegisterUser, Request, RequestOpened
 from shared.testing import RecordingPublisher, eventually
 
 A = TypeVar("A")
@@ -82,6 +84,19 @@ class Replica(Struct, frozen=True, kw_only=True):
     async def state(self, user_id: UserId) -> UserState:
         return await self.ask(GetState(user_id=user_id))
 
+    async def match(self, one: RequestOpened, other: RequestOpened) -> SessionId:
+        """What a matcher would find of the two, heard."""
+        found = match(one, other)
+        await self.hear(found)
+        return found.match_id
+
+    async def waiting(self, user_id: UserId) -> RequestOpened:
+        """The pending request of this user as if just opened."""
+        state = await self.state(user_id)
+        assert state.request is not None
+        asked = GetRequest(user_id=user_id, request_id=state.request.request_id)
+        return RequestOpened(request=await self.ask(asked), state=state)
+
     async def pair(self) -> tuple[UserId, UserId]:
         """Ana, native in Spanish, and Ben, native in English."""
         return await self.register("Ana", SPANISH), await self.register("Ben", ENGLISH)
@@ -126,3 +141,13 @@ async def refusal(asking: Any) -> Refused:
     except Refused as refused:
         return refused
     raise AssertionError(f"not refused: {answer}")
+
+
+async def replica_of(settings: Settings, stack: AsyncExitStack) -> Replica:
+    """A process, ended with the stack."""
+    database = await Database.connect(settings)
+    stack.push_async_callback(database.close)
+    tasks = await stack.enter_async_context(asyncio.TaskGroup())
+    publisher = RecordingPublisher()
+    parts = assemble(database, publisher, tasks, settings)
+    return Replica(database=database, publisher=publisher, parts=parts, settings=settings)
