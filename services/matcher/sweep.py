@@ -55,19 +55,15 @@ class Sweep:
 
     async def publish_unpublished(self) -> None:
         """Publish what has stood claimed for too long: whoever claimed it did not live to."""
-        limits = self._settings
-        matches = await self._upkeep.unpublished(limits.unpublished_after_s, limits.sweep_page_size)
-        if matches:
+        age_s, count = self._settings.unpublished_after_s, self._settings.sweep_page_size
+        while matches := await self._upkeep.unpublished(age_s, count):
             await announce(self._pool, self._publisher, *matches)
 
     async def drop_expired(self) -> None:
         """Take out what is past its time and was never closed."""
-        page_size = self._settings.sweep_page_size
-        expired = await self._upkeep.expired(page_size)
-        while expired:
+        while expired := await self._upkeep.expired(self._settings.sweep_page_size):
             for request_id in expired:
                 await self._pool.remove(request_id)
-            expired = await self._upkeep.expired(page_size)
 
     async def pair_waiting(self) -> None:
         """Pair all who have become acceptable, longest waiting first."""

@@ -1,9 +1,9 @@
 """Tickets for the tests: people with languages, levels and a wait."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 from hypothesis import strategies as st
-from hypothesis.strategies import SearchStrategy
 
 from shared.domain import Level, Practice, Ticket
 from shared.events import MatchFound
@@ -11,6 +11,7 @@ from shared.identifiers import RequestId, UserId, new_id
 from shared.languages import primary
 
 TAGS = ("en", "es", "pt", "pt-BR", "pt-PT", "zh-Hant", "zh-Hans-CN")
+USERS = "uvwxyz"
 
 
 def ticket(  # noqa: PLR0913 - a test names only what it is about
@@ -58,26 +59,23 @@ def may_meet(a: Ticket, b: Ticket) -> bool:
 
 
 @st.composite
-def languages(draw: st.DrawFn) -> tuple[str, str]:
+def languages(draw: st.DrawFn, tags: Sequence[str] = TAGS) -> tuple[str, str]:
     """(natives, practices), no language both."""
-    tags = draw(st.lists(st.sampled_from(TAGS), min_size=2, max_size=4, unique_by=primary))
-    split = draw(st.integers(1, len(tags) - 1))
-    practices = [f"{tag}:{draw(st.sampled_from(Level))}" for tag in tags[split:]]
-    return " ".join(tags[:split]), " ".join(practices)
+    chosen = draw(st.lists(st.sampled_from(tags), min_size=2, max_size=4, unique_by=primary))
+    split = draw(st.integers(1, len(chosen) - 1))
+    practices = [f"{tag}:{draw(st.sampled_from(Level))}" for tag in chosen[split:]]
+    return " ".join(chosen[:split]), " ".join(practices)
 
 
 @st.composite
-def tickets(
-    draw: st.DrawFn,
-    users: SearchStrategy[str] = st.sampled_from("uvwxyz"),  # noqa: B008
-    waits: SearchStrategy[float] = st.sampled_from((0.0, 0.5, 2.0, 9.0)),  # noqa: B008
-) -> Ticket:
-    natives, practices = draw(languages())
+def tickets(draw: st.DrawFn, tags: Sequence[str] = TAGS) -> Ticket:
+    """Few users, so that they meet themselves, each other again, and whom they avoid."""
+    natives, practices = draw(languages(tags))
     return ticket(
         natives,
         practices,
-        user=draw(users),
-        waited_s=draw(waits),
-        avoid=tuple(draw(st.lists(users, max_size=2, unique=True))),
+        user=draw(st.sampled_from(USERS)),
+        waited_s=draw(st.sampled_from((0.0, 0.5, 2.0, 9.0))),
+        avoid=tuple(draw(st.lists(st.sampled_from(USERS), max_size=2, unique=True))),
         interests=tuple(draw(st.lists(st.sampled_from(("film", "Go", "jazz")), max_size=3))),
     )
