@@ -5,6 +5,7 @@ import sys
 from collections.abc import MutableMapping
 from typing import Any
 
+import stamina
 import structlog
 from structlog.typing import Processor
 
@@ -40,6 +41,8 @@ def configure(service: str, level: str, instance: str = "") -> None:
         cache_logger_on_first_use=False,
     )
     _configure_standard_library(shared, number)
+    # Else a lost connection would be a line per publish in flight; the bus logs it once.
+    stamina.instrumentation.set_on_retry_hooks([])
 
 
 def _configure_standard_library(shared: list[Processor], number: int) -> None:

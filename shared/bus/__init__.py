@@ -6,6 +6,7 @@ publish, and those that consume must go on.
 """
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, TypeVar
 
@@ -16,7 +17,7 @@ from shared.bus.answering import Answering
 from shared.bus.asking import Asking
 from shared.bus.consuming import Delivery, Subscription
 from shared.bus.inbox import Inbox
-from shared.bus.link import Link, Part
+from shared.bus.link import Link
 from shared.bus.publishing import Publishing
 from shared.config import BusSettings
 from shared.errors import Unavailable
@@ -62,7 +63,9 @@ class Bus:
         bus._life = asyncio.create_task(bus._live(started), name=f"{service}.bus")
         bus._tasks = await started
         try:
-            await bus._start(bus._links[0], bus._publishing)
+            [link] = bus._links
+            await link.open(bus._publishing)
+            bus._tasks.create_task(link.keep(bus._publishing), name=link.name)
         except BaseException:
             await bus.close()
             raise
@@ -156,17 +159,15 @@ class Bus:
         self._links.append(link)
         return link
 
-    async def _start(self, link: Link, part: Part) -> None:
-        await link.open(part)
-        self._tasks.create_task(link.keep(part), name=link.name)
-
     async def _subscribe(
         self, queue: str, prefetch: int, handle: Callable[[Delivery], Awaitable[None]]
     ) -> None:
         link = self._link(queue)
         subscription = Subscription(link, queue, prefetch, handle, self._tasks)
         self._subscriptions.append(subscription)
-        await self._start(link, subscription)
+        with contextlib.suppress(Unavailable):  # A broker just lost is waited for, as ever after.
+            await link.open(subscription)
+        self._tasks.create_task(link.keep(subscription), name=link.name)
 
 
 class _Closed(Exception):

@@ -6,12 +6,12 @@ from typing import Any, TypeVar
 
 import msgspec
 import structlog
+from aio_pika import Message
 from aio_pika.abc import AbstractIncomingMessage
-from aio_pika.exceptions import DeliveryError
 
 from shared.bus import topology
 from shared.bus.answering import Outcome, Refusal
-from shared.bus.link import Link, Lost
+from shared.bus.link import Link
 from shared.bus.messages import request_message
 from shared.bus.publishing import Publishing
 from shared.errors import Refused, Unavailable
@@ -62,40 +62,44 @@ class Asking:
         self._waiting[ask_id] = reply
         try:
             async with asyncio.timeout(timeout_s):
-                if self._reply_to is None:
-                    await self._link.ready()
-                self._tasks.create_task(self._send(request, ask_id, timeout_s, reply))
-                message = await reply
+                message = self._message(request, ask_id, await self._reply_queue(), timeout_s)
+                self._tasks.create_task(self._send(message, timeout_s, reply))
+                answer = await reply
         except TimeoutError as error:
             raise Unavailable("sessions") from error
         finally:
             del self._waiting[ask_id]
-        return _read(type(request), message)
+        return _read(type(request), answer)
 
-    async def _send(
-        self, request: Request[Any], ask_id: str, timeout_s: float, reply: asyncio.Future[Any]
-    ) -> None:
-        """Send without holding up the reply; a failure ends the wait at once."""
-        tag = request.__struct_config__.tag
+    async def _reply_queue(self) -> str:
+        """Raises `Unavailable` when there is none and will not be soon."""
+        while self._reply_to is None:
+            await self._link.ready()
+        return self._reply_to
+
+    def _message(
+        self, request: Request[Any], ask_id: str, reply_to: str, timeout_s: float
+    ) -> Message:
         ambient = structlog.contextvars.get_contextvars().get("correlation_id")
-        assert self._reply_to is not None
-        message = request_message(
+        return request_message(
             msgspec.json.encode(request),
             ask_id=ask_id,
             correlation_id=ambient or ask_id,
-            kind=str(tag),
+            kind=str(request.__struct_config__.tag),
             app_id=self._service,
-            reply_to=self._reply_to,
+            reply_to=reply_to,
             timeout_s=timeout_s,
         )
+
+    async def _send(self, message: Message, timeout_s: float, reply: asyncio.Future[Any]) -> None:
+        """Send without holding up the reply; a failure ends the wait at once."""
+        deadline = time.monotonic() + timeout_s
         try:
             await self._publishing.ready()
-            await self._publishing.send_once(
-                message, "", topology.REQUESTS, True, time.monotonic() + timeout_s
-            )
-        except (Lost, DeliveryError, TimeoutError, Unavailable) as error:
+            await self._publishing.send_once(message, "", topology.REQUESTS, True, deadline)
+        except Exception as error:  # of any kind: it must reach the asker, not the task group
             if not reply.done():
-                log.warning("request.not_sent", type=tag, error=str(error))
+                log.warning("request.not_sent", type=message.type, error=repr(error))
                 reply.set_exception(Unavailable("sessions"))
 
     async def _replied(self, message: AbstractIncomingMessage) -> None:

@@ -5,6 +5,7 @@ import subprocess
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, ExitStack
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
@@ -14,7 +15,7 @@ import pytest_asyncio
 from deploy.local import processes, servers
 from shared.bus import Bus
 from shared.errors import Unavailable
-from shared.events import PoolLost
+from shared.events import PoolLost, PulseSent
 from shared.identifiers import UserId
 from shared.requests import GetVersions
 from shared.testing import eventually
@@ -42,7 +43,10 @@ class Broker:
 
     def set_memory_limit(self, share: str) -> None:
         """`0` blocks every publisher, as a broker out of memory does."""
-        command = ["/usr/lib/rabbitmq/bin/rabbitmqctl", "-q", "set_vm_memory_high_watermark", share]
+        self.control("set_vm_memory_high_watermark", share)
+
+    def control(self, *words: str) -> None:
+        command = ["/usr/lib/rabbitmq/bin/rabbitmqctl", "-q", *words]
         environment = {**self._server.environment, "PATH": "/usr/sbin:/usr/bin:/sbin:/bin"}
         subprocess.run(command, check=True, env=environment, capture_output=True, timeout=30)
 
@@ -129,6 +133,29 @@ async def test_a_memory_alarm_makes_publishing_time_out_until_it_ends(
     after = lost("after")
     await publisher.publish(after)
     await eventually(partial(_assert_in, after, handled))
+
+
+async def test_a_full_queue_refuses_and_is_tried_again_until_there_is_room(
+    broker: Broker, connect_to_it: Connect
+) -> None:
+    """Refused, not dropped: the oldest must not make room for the newest."""
+    publisher = await connect_to_it("matcher")
+    policy = ("full", "^gateway", '{"max-length": 1}', "--apply-to", "queues")
+    await asyncio.to_thread(broker.control, "set_policy", *policy)
+    pulse = PulseSent(correlation_id="c", sent_at=datetime.now(UTC))
+
+    async def is_refused() -> None:
+        try:
+            await publisher.publish(pulse)
+        except Unavailable:
+            return
+        raise AssertionError("a quorum queue takes a few more than it may")
+
+    await eventually(is_refused)
+    async with asyncio.TaskGroup() as tasks:
+        publishing = tasks.create_task(publisher.publish(pulse))
+        await asyncio.to_thread(broker.control, "clear_policy", "full")
+    assert publishing.done()
 
 
 def _assert_in(event: PoolLost, handled: list[PoolLost]) -> None:

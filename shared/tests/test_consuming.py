@@ -1,6 +1,7 @@
 import asyncio
 from functools import partial
 
+import msgspec
 import pytest
 import structlog
 from aio_pika import Message
@@ -10,7 +11,7 @@ from shared import events
 from shared.errors import Rejected, Unavailable
 from shared.events import MatchFound, PoolLost
 from shared.testing import Proxy, eventually
-from shared.tests.broker import QUICK, Connect, count, has, is_up, lost
+from shared.tests.broker import QUICK, Connect, count, has, is_down, is_up, lost
 
 INBOX, DEAD = "sessions.inbox", "sessions.inbox.dead"
 
@@ -293,6 +294,34 @@ async def test_a_consumer_resumes_after_its_broker_was_away(connect: Connect, pr
     await proxy.refuse()
     await publisher.publish(lost())
     handling.has_begun(0)
+    await proxy.accept()
+    await eventually(partial(handling.has_ended, 1))
+
+
+async def test_a_consumer_whose_connection_hangs_notices_it_and_resumes(
+    connect: Connect, proxy: Proxy
+) -> None:
+    """No byte comes and nothing is closed: the heartbeat tells."""
+    handling = Handling()
+    publisher = await connect("matcher")
+    settings = msgspec.structs.replace(QUICK, amqp_heartbeat_s=1, amqp_connect_timeout_s=0.5)
+    bus = await connect("sessions", url=proxy.url, settings=settings)
+    await bus.consume({PoolLost: handling})
+    proxy.hold()
+    await publisher.publish(lost())
+    await eventually(partial(is_down, bus), deadline_s=15)
+    handling.has_begun(0)
+    proxy.release()
+    await eventually(partial(handling.has_ended, 1), deadline_s=10)
+
+
+async def test_consuming_may_begin_while_the_broker_is_away(connect: Connect, proxy: Proxy) -> None:
+    handling = Handling()
+    publisher = await connect("matcher")
+    bus = await connect("sessions", url=proxy.url)
+    await proxy.refuse()
+    await bus.consume({PoolLost: handling})
+    await publisher.publish(lost())
     await proxy.accept()
     await eventually(partial(handling.has_ended, 1))
 
