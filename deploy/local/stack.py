@@ -16,7 +16,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
 
 from deploy.local.layout import Choices, Layout
@@ -101,13 +101,22 @@ def bring_up(supervisor: Supervisor, programs: Sequence[Server]) -> None:
     for program in programs:
         if program.name not in running:
             supervisor.launch(program.name)
+    try:
+        wait_for(supervisor, programs, running)
+    except ServerFailed:  # Left alone, supervisord would try for ever.
+        supervisor.stop(program.name for program in programs if program.name not in running)
+        raise
+
+
+def wait_for(supervisor: Supervisor, programs: Sequence[Server], told: Collection[str]) -> None:
+    """Until all are ready, saying so of those that are not `told` of already."""
     deadline = time.monotonic() + START_TIMEOUT_S
     pids = {program.name: supervisor.states()[program.name][1] for program in programs}
     waiting = list(programs)
     while waiting:
         for program in [one for one in waiting if one.ready()]:
             waiting.remove(program)
-            if program.name not in running:
+            if program.name not in told:
                 say(f"{program.name} is ready on port {program.port}")
         for program in waiting:
             check_starting(supervisor, program, pids[program.name], deadline)
@@ -117,7 +126,6 @@ def bring_up(supervisor: Supervisor, programs: Sequence[Server]) -> None:
 def check_starting(supervisor: Supervisor, program: Server, pid: int, deadline: float) -> None:
     state, pid_now = supervisor.states()[program.name]
     if pid_now != pid or state not in ("STARTING", "RUNNING"):
-        supervisor.stop([program.name])
         said = f"it said: {last_line(program.log)}"
         raise ServerFailed(f"{program.name}: ended instead of starting, see {program.log}; {said}")
     if time.monotonic() > deadline:

@@ -25,8 +25,10 @@ START_TIMEOUT_S = 15.0
 STOP_GRACE_S = 10  # A service finishes what is in hand within this.
 STORE_STOP_GRACE_S = 30  # RabbitMQ writes out what it holds.
 LOG_BYTES_MAX = 50_000_000
-NO_FILE_WANTED = 65_536  # Each open WebSocket is a file.
-DOWN = ("STOPPED", "EXITED", "FATAL", "BACKOFF")
+# Of the caller's environment; any more would reach the services behind the configuration's back.
+INHERITED = ("HOME", "LANG", "LC_ALL", "PATH", "TMPDIR", "TZ")
+OPEN_FILES_WANTED = 65_536  # Each open WebSocket is a file.
+DOWN = ("STOPPED", "EXITED", "FATAL", "UNKNOWN")
 
 
 class Supervisor:
@@ -76,10 +78,10 @@ class Supervisor:
     def stop(self, names: Iterable[str]) -> None:
         """Stop them all at the same time and wait until they have ended."""
         names = set(names)
-        for name in names & self.up():
-            with contextlib.suppress(xmlrpc.client.Fault):  # It ended meanwhile.
-                self._call("stopProcess", name, False)
-        while names & self.up():
+        while running := names & self.up():
+            for name in running:
+                with contextlib.suppress(xmlrpc.client.Fault):  # It is stopping already.
+                    self._call("stopProcess", name, False)
             time.sleep(0.05)
 
     def shutdown(self) -> None:
@@ -100,6 +102,7 @@ class Supervisor:
             command,
             check=False,
             cwd=self.directory,
+            env={name: os.environ[name] for name in INHERITED if name in os.environ},
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
@@ -136,7 +139,7 @@ class _UnixConnection(http.client.HTTPConnection):
 
 
 def _configuration(programs: Sequence[Server]) -> str:
-    files = min(NO_FILE_WANTED, resource.getrlimit(resource.RLIMIT_NOFILE)[1])
+    files = min(OPEN_FILES_WANTED, resource.getrlimit(resource.RLIMIT_NOFILE)[1])
     lines = ["[supervisord]", "logfile=logs/supervisord.log", "pidfile=supervisord.pid"]
     lines += [f"minfds={files}", "[unix_http_server]", f"file={SOCKET_DISGUISED}", "chmod=0700"]
     lines += ["[rpcinterface:supervisor]"]

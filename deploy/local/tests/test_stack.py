@@ -102,6 +102,18 @@ def test_a_server_that_does_not_start_is_one_line_that_names_its_log(caller: Cal
     assert "manifest" in log.read_text()
 
 
+def test_a_wrong_setting_is_named_and_the_next_up_goes_on_without_it(caller: Caller) -> None:
+    wrong = caller.says("up", MATCHERS="1", MATCHING_INTERVAL="soon")
+    assert wrong.returncode == 1
+    assert "matcher-1: ended instead of starting" in wrong.stderr
+    assert "MATCHING_INTERVAL" in wrong.stderr
+    assert set(caller.pids()) == STORES
+
+    right = caller.says("up", MATCHERS="1")
+    assert right.returncode == 0, right.stderr
+    assert set(caller.pids()) == {*STORES, "matcher-1"}
+
+
 def test_what_is_not_asked_for_stays_as_it_was_chosen_before() -> None:
     before = Choices(gateways=2, port=9000, settings={"SESSION_TURN": "1m"})
     after = before.changed_by({"MATCHERS": "4", "MATCHING_INTERVAL": "500ms", "HOME": "/root"})
