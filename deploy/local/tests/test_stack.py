@@ -35,7 +35,7 @@ class Caller:
 
     def pids(self) -> dict[str, int]:
         states = Supervisor(self.directory).states()
-        return {name: pid for name, (state, pid) in states.items() if state == "RUNNING"}
+        return {name: pid for name, (_, pid) in states.items() if pid}
 
     def environment(self) -> dict[str, str]:
         lines = (self.directory / "env").read_text().splitlines()
