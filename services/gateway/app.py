@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from functools import partial
 
+import structlog
 from starlette.routing import WebSocketRoute
 from starlette.types import ASGIApp
 
@@ -28,12 +29,15 @@ from services.gateway.server import Server, listen, server
 from shared.bus import Bus
 from shared.config import Seconds
 from shared.domain import PendingRequest
+from shared.errors import Unavailable
 from shared.messaging import Asker, Publisher
 from shared.ops import Ops
 from shared.runner import Runtime, every, ready_when
 
 # What a blocking read may take beyond the time it was told to block.
 _BLOCKING_MARGIN_S = 2.0
+
+_log = structlog.get_logger()
 
 
 class Gateway:
@@ -80,6 +84,8 @@ class Gateway:
 
 
 async def serve(settings: Settings, runtime: Runtime) -> None:
+    serving: list[Server] = []
+    runtime.ops.check("http", partial(_check_serving, serving))
     listening = listen(settings)
     runtime.stack.callback(listening.close)
     memory = await _memory(settings, runtime, settings.redis_timeout_s, "redis")
@@ -87,14 +93,22 @@ async def serve(settings: Settings, runtime: Runtime) -> None:
     runtime.stack.push_async_callback(bus.close)
     runtime.ops.check("rabbitmq", bus.check)
     gateway = Gateway(settings, runtime.instance, memory, bus, bus, runtime.ops)
-    serving = server(gateway.application(), settings)
+    http = server(gateway.application(), settings)
     await _start_loops(settings, runtime, gateway, memory)
-    served = runtime.tasks.create_task(serving.serve([listening]), name="uvicorn")
-    await bus.consume(gateway.handlers)
+    served = runtime.tasks.create_task(http.serve([listening]), name="uvicorn")
+    serving.append(http)
     # At a stop, newest first: sockets hear goodbye, the inbox drains, the last calls are answered.
-    runtime.on_stop(partial(_stop_serving, serving, served))
+    runtime.on_stop(partial(_stop_serving, http, served))
     runtime.on_stop(bus.stop_consuming)
     runtime.on_stop(gateway.sockets.leave)
+    await bus.consume(gateway.handlers)
+    _log.info("gateway.listening", host=settings.listen_host, port=settings.port)
+
+
+async def _check_serving(serving: list[Server]) -> None:
+    """Not ready before the first call can be answered."""
+    if not any(one.started for one in serving):
+        raise Unavailable("http")
 
 
 async def _memory(settings: Settings, runtime: Runtime, timeout_s: Seconds, name: str) -> Memory:
@@ -112,7 +126,6 @@ async def _start_loops(
     doorbell = Doorbell(
         await _memory(settings, runtime, timeout_s, "doorbell"), runtime.instance, settings
     )
-    await doorbell.keep(memory)
     loops: dict[str, tuple[float, Callable[[], Awaitable[object]]]] = {
         "doorbell.keep": (settings.refresh_interval_s, partial(doorbell.keep, memory)),
         "refresh": (settings.refresh_interval_s, gateway.refresh.round),
@@ -125,6 +138,6 @@ async def _start_loops(
     runtime.tasks.create_task(doorbell.listen(gateway.refresh.rung), name="doorbell")
 
 
-async def _stop_serving(serving: Server, served: asyncio.Task[None]) -> None:
-    serving.should_exit = True
+async def _stop_serving(http: Server, served: asyncio.Task[None]) -> None:
+    http.should_exit = True
     await asyncio.wait([served])

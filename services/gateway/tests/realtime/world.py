@@ -114,6 +114,7 @@ class World:
                 (settings.presence_sweep_interval_s, gateway.announce),
             ):
                 self._loop(every(interval_s, step, pause_max_s=interval_s))
+        self._stack.push_async_callback(self._stop_loops)
         url = await self._serve(gateway, settings)
         return Running(gateway, settings, memory, url)
 
@@ -141,9 +142,10 @@ class World:
 
         self._loops.append(self._tasks.create_task(run()))
 
-    def stop_loops(self) -> None:
+    async def _stop_loops(self) -> None:
         for loop in self._loops:
             loop.cancel()
+        await asyncio.wait(self._loops)
 
     def token(self, user_id: UserId) -> str:
         return Tokens(self.settings()).issue_access(user_id)
@@ -182,6 +184,12 @@ class Socket:
         assert frame["type"] == kind, frame
         return frame
 
+    async def heard(self, kind: str) -> dict[str, Any]:
+        """The next frame of this type; a fresh welcome or `match.waiting` may come before it."""
+        while (frame := await self.next())["type"] != kind:
+            assert frame["type"] in ("welcome", "match.waiting"), frame
+        return frame
+
     async def closed(self, deadline_s: float = 3.0) -> tuple[int, list[dict[str, Any]]]:
         """The close code, and what was said before it."""
         said: list[dict[str, Any]] = []
@@ -200,6 +208,4 @@ class Socket:
 @asynccontextmanager
 async def world(redis_url: str) -> AsyncIterator[World]:
     async with asyncio.TaskGroup() as tasks, AsyncExitStack() as stack:
-        built = World(redis_url, stack, tasks)
-        stack.callback(built.stop_loops)
-        yield built
+        yield World(redis_url, stack, tasks)
