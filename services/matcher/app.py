@@ -4,6 +4,7 @@ from functools import partial
 
 from services.matcher import handlers
 from services.matcher.config import Settings
+from services.matcher.pairing import Matchmaker
 from services.matcher.pool.connection import Connection
 from services.matcher.pool.tickets import Pool
 from services.matcher.pool.upkeep import Upkeep
@@ -24,14 +25,15 @@ async def serve(settings: Settings, runtime: Runtime) -> None:
     runtime.ops.check("rabbitmq", bus.check)
 
     pool = Pool(connection, settings)
+    matchmaker = Matchmaker(pool, bus, settings)
     await bus.consume(
         {
-            TicketOpened: partial(handlers.open_ticket, pool, bus, settings),
+            TicketOpened: partial(handlers.open_ticket, matchmaker),
             TicketClosed: partial(handlers.close_ticket, pool),
         },
         settings.matcher_prefetch,
     )
-    sweep = Sweep(pool, Upkeep(connection), bus, settings, runtime.instance)
+    sweep = Sweep(pool, Upkeep(connection), matchmaker, bus, settings, runtime.instance)
     runtime.tasks.create_task(
         every(
             settings.matching_interval_s,

@@ -1,5 +1,7 @@
 """Pairing one ticket with the best of its candidates: read, score, claim, and again if raced."""
 
+import asyncio
+
 from services.matcher import matching
 from services.matcher.config import Settings
 from services.matcher.matching import Pairing
@@ -10,40 +12,61 @@ from shared.identifiers import SessionId, new_id
 from shared.messaging import Publisher
 
 
-async def pair(pool: Pool, ticket: Ticket, page: Page, settings: Settings) -> MatchFound | None:
-    """The match that was claimed for the ticket, not yet published; None if it goes on waiting
-    or was claimed by somebody else.
+class Matchmaker:
+    """Pairs tickets, one at a time in a process.
 
-    Of a page in which the hard filter leaves anybody the best that reach the threshold are tried
-    in turn; when all of them were claimed meanwhile, the candidates are read again. A page of
-    which nobody is left is paged on.
+    Taking turns costs little, since Redis runs the scripts one by one anyway, and spares the
+    claims that would be lost to tasks of the same process that read the same candidates.
     """
-    rounds = 0
-    while True:
-        pairings = matching.rank(ticket, page.candidates, page.now, page.met)
-        good = [each for each in pairings if _is_good(each, page, settings)]
-        for pairing in good:
-            match = found(pairing)
-            claim = await pool.claim(pairing, match)
-            if claim is Claim.CLAIMED:
-                return match
-            if _gone(claim, pairing) is ticket:
-                return None
-        if good:
-            rounds += 1
-            if rounds == settings.claim_rounds_max:
-                return None
-            page = await pool.candidates(ticket)
-        elif not pairings and page.more and page.number + 1 < settings.pool_pages_max:
-            page = await pool.candidates(ticket, page.number + 1)
-        else:
-            return None
 
+    def __init__(self, pool: Pool, publisher: Publisher, settings: Settings) -> None:
+        self._pool = pool
+        self._publisher = publisher
+        self._settings = settings
+        self._turn = asyncio.Lock()
 
-async def announce(pool: Pool, publisher: Publisher, *matches: MatchFound) -> None:
-    """Publish claimed matches; until this succeeds they stay unpublished and are told again."""
-    await publisher.publish(*matches)
-    await pool.published(*matches)
+    async def enter(self, ticket: Ticket) -> MatchFound | None:
+        """Put the ticket into the pool and pair it if anybody suits; None if it goes on waiting or
+        is out of the pool. A ticket that was claimed at this attempt gives its match again.
+        """
+        async with self._turn:
+            opened = await self._pool.open(ticket)
+            return await self._pair(ticket, opened.page) if opened.page else opened.match
+
+    async def pair(self, ticket: Ticket) -> MatchFound | None:
+        """Pair a ticket that waits, if anybody suits by now."""
+        async with self._turn:
+            return await self._pair(ticket, await self._pool.candidates(ticket))
+
+    async def announce(self, *matches: MatchFound) -> None:
+        """Publish claimed matches; until this succeeds they stay unpublished and are told again."""
+        await self._publisher.publish(*matches)
+        await self._pool.published(*matches)
+
+    async def _pair(self, ticket: Ticket, page: Page) -> MatchFound | None:
+        """Try the best that reach the threshold in turn; read again if all were claimed meanwhile,
+        and page on while the hard filter leaves nobody."""
+        pool, limits, rounds = self._pool, self._settings, 0
+        while True:
+            pairings = matching.rank(ticket, page.candidates, page.now, page.met)
+            good = [each for each in pairings if self._is_good(each, page)]
+            for pairing in good:
+                match = found(pairing)
+                claim = await pool.claim(pairing, match)
+                if claim is Claim.CLAIMED:
+                    return match
+                if _gone(claim, pairing) is ticket:
+                    return None
+            rounds += bool(good)
+            if good and rounds < limits.claim_rounds_max:
+                page = await pool.candidates(ticket)
+            elif not pairings and page.more and page.number + 1 < limits.pool_pages_max:
+                page = await pool.candidates(ticket, page.number + 1)
+            else:
+                return None
+
+    def _is_good(self, pairing: Pairing, page: Page) -> bool:
+        return pairing.score >= matching.threshold(pairing, page.now, self._settings.urgent_s)
 
 
 def found(pairing: Pairing) -> MatchFound:
@@ -64,10 +87,6 @@ def _side(ticket: Ticket, practises: str) -> MatchSide:
         user_id=ticket.user_id,
         practises=practises,
     )
-
-
-def _is_good(pairing: Pairing, page: Page, settings: Settings) -> bool:
-    return pairing.score >= matching.threshold(pairing, page.now, settings.urgent_s)
 
 
 def _gone(claim: Claim, pairing: Pairing) -> Ticket:

@@ -7,7 +7,7 @@ import structlog
 
 from services.matcher.config import Settings
 from services.matcher.matching import buckets
-from services.matcher.pairing import announce, pair
+from services.matcher.pairing import Matchmaker
 from services.matcher.pool.tickets import Pool
 from services.matcher.pool.upkeep import Upkeep
 from shared.domain import Ticket
@@ -23,10 +23,17 @@ log = structlog.get_logger()
 
 class Sweep:
     def __init__(
-        self, pool: Pool, upkeep: Upkeep, publisher: Publisher, settings: Settings, instance: str
+        self,
+        pool: Pool,
+        upkeep: Upkeep,
+        matchmaker: Matchmaker,
+        publisher: Publisher,
+        settings: Settings,
+        instance: str,
     ) -> None:
         self._pool = pool
         self._upkeep = upkeep
+        self._matchmaker = matchmaker
         self._publisher = publisher
         self._settings = settings
         self._instance = instance
@@ -57,7 +64,7 @@ class Sweep:
         """Publish what has stood claimed for too long: whoever claimed it did not live to."""
         age_s, count = self._settings.unpublished_after_s, self._settings.sweep_page_size
         while matches := await self._upkeep.unpublished(age_s, count):
-            await announce(self._pool, self._publisher, *matches)
+            await self._matchmaker.announce(*matches)
 
     async def drop_expired(self) -> None:
         """Take out what is past its time and was never closed."""
@@ -90,13 +97,12 @@ class Sweep:
         for ticket in tickets:
             if ticket.request_id in gone:
                 continue
-            page = await self._pool.candidates(ticket)
-            match = await pair(self._pool, ticket, page, self._settings)
+            match = await self._matchmaker.pair(ticket)
             if match is not None:
                 matches.append(match)
                 gone.update(side.request_id for side in match.sides)
         if matches:
-            await announce(self._pool, self._publisher, *matches)
+            await self._matchmaker.announce(*matches)
         return len(matches)
 
 

@@ -7,6 +7,7 @@ import pytest
 import pytest_asyncio
 
 from services.matcher.config import Settings
+from services.matcher.pairing import Matchmaker
 from services.matcher.pool.connection import Connection
 from services.matcher.pool.tickets import Pool
 from services.matcher.pool.upkeep import Upkeep
@@ -59,5 +60,16 @@ def publisher() -> RecordingPublisher:
 
 
 @pytest.fixture
-def sweep(pool: Pool, upkeep: Upkeep, publisher: RecordingPublisher, settings: Settings) -> Sweep:
-    return Sweep(pool, upkeep, publisher, settings, "matcher-test")
+def matchmaker(pool: Pool, publisher: RecordingPublisher, settings: Settings) -> Matchmaker:
+    return Matchmaker(pool, publisher, settings)
+
+
+@pytest.fixture
+def sweep(
+    pool: Pool,
+    upkeep: Upkeep,
+    matchmaker: Matchmaker,
+    publisher: RecordingPublisher,
+    settings: Settings,
+) -> Sweep:
+    return Sweep(pool, upkeep, matchmaker, publisher, settings, "matcher-test")

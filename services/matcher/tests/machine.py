@@ -9,6 +9,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant
 
 from services.matcher import handlers, matching
 from services.matcher.config import Settings
+from services.matcher.pairing import Matchmaker
 from services.matcher.pool.connection import Connection
 from services.matcher.pool.tickets import Outcome, Pool
 from services.matcher.pool.upkeep import Upkeep
@@ -43,7 +44,11 @@ class Machine(RuleBasedStateMachine):
         self.run(self.redis.flushdb())
         self.pool = Pool(self.connection, self.settings)
         self.upkeep = Upkeep(self.connection)
-        self.sweep = Sweep(self.pool, self.upkeep, self.publisher, self.settings, "matcher-test")
+        self.matchmaker = Matchmaker(self.pool, self.publisher, self.settings)
+        self.sweep = Sweep(
+            *(self.pool, self.upkeep, self.matchmaker, self.publisher, self.settings),
+            instance="matcher-test",
+        )
 
     def run(self, work: Coroutine[Any, Any, Any]) -> Any:
         return self.runner.run(work)
@@ -85,7 +90,7 @@ class Machine(RuleBasedStateMachine):
 
     async def open(self, ticket: Ticket) -> None:
         event = TicketOpened(correlation_id=ticket.request_id, ticket=ticket)
-        await handlers.open_ticket(self.pool, self.publisher, self.settings, event)
+        await handlers.open_ticket(self.matchmaker, event)
 
     def arrive(self, ticket: Ticket) -> None:
         """Hand the opening to the handler, and hold what it did against the model."""

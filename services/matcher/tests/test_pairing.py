@@ -7,6 +7,7 @@ from msgspec import structs
 
 from services.matcher import handlers
 from services.matcher.config import Settings
+from services.matcher.pairing import Matchmaker
 from services.matcher.pool.tickets import Pool
 from services.matcher.pool.upkeep import Upkeep
 from services.matcher.tests.people import requests_of, ticket
@@ -22,12 +23,12 @@ class Arrivals:
     def __init__(self, pool: Pool, publisher: RecordingPublisher, settings: Settings) -> None:
         self._pool = pool
         self._publisher = publisher
-        self._settings = settings
+        self._matchmaker = Matchmaker(pool, publisher, settings)
 
     async def open(self, *tickets: Ticket) -> None:
         for each in tickets:
             event = TicketOpened(correlation_id=each.request_id, ticket=each)
-            await handlers.open_ticket(self._pool, self._publisher, self._settings, event)
+            await handlers.open_ticket(self._matchmaker, event)
 
     async def close(self, closed: Ticket) -> None:
         event = TicketClosed(

@@ -5,7 +5,7 @@ from msgspec import structs
 
 from services.matcher.config import Settings
 from services.matcher.matching import weigh
-from services.matcher.pairing import found
+from services.matcher.pairing import Matchmaker, found
 from services.matcher.pool import keys
 from services.matcher.pool.connection import Connection
 from services.matcher.pool.tickets import Claim, Pool
@@ -140,7 +140,8 @@ async def test_a_loss_during_the_telling_of_a_loss_is_told_too(
                 await connection.client.flushdb()
 
     publisher = Flushing()
-    sweep = Sweep(pool, upkeep, publisher, settings, "matcher-test")
+    matchmaker = Matchmaker(pool, publisher, settings)
+    sweep = Sweep(pool, upkeep, matchmaker, publisher, settings, "matcher-test")
     await sweep.check_epoch()
     await sweep.check_epoch()
     await sweep.check_epoch()
@@ -168,7 +169,8 @@ async def test_the_figures_name_the_fullest_pairs_when_there_are_too_many(
 ) -> None:
     await put_in(pool, ticket("es", "en"), ticket("es", "de"), ticket("es", "de"))
     few = structs.replace(settings, measured_pairs_max=1)
-    await Sweep(pool, upkeep, publisher, few, "matcher-test").publish_figures()
+    matchmaker = Matchmaker(pool, publisher, few)
+    await Sweep(pool, upkeep, matchmaker, publisher, few, "matcher-test").publish_figures()
     [figures] = publisher.of(PoolMeasured)
     assert figures.pairs == (PairMeasured(native="es", practice="de", waiting=2),)
 
@@ -176,7 +178,8 @@ async def test_the_figures_name_the_fullest_pairs_when_there_are_too_many(
 async def test_one_process_sweeps_at_a_time(
     pool: Pool, upkeep: Upkeep, publisher: RecordingPublisher, settings: Settings
 ) -> None:
+    matchmaker = Matchmaker(pool, publisher, settings)
     for instance in ("matcher-1", "matcher-2", "matcher-1"):
-        await Sweep(pool, upkeep, publisher, settings, instance).step()
+        await Sweep(pool, upkeep, matchmaker, publisher, settings, instance).step()
     assert len(publisher.of(PoolMeasured)) == 1
     assert len(publisher.of(PoolLost)) == 1
