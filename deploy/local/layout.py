@@ -41,7 +41,7 @@ class Choices:
     matchers: int = 1
     sessions: int = 1
     port: int = 8080
-    ports: int = 24_000
+    ports: int = 17_000
     settings: Mapping[str, str] = field(default_factory=dict)
 
     def changed_by(self, environ: Mapping[str, str]) -> "Choices":
