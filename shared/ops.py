@@ -24,6 +24,7 @@ class Ops:
     def __init__(self) -> None:
         self._checks: dict[str, Callable[[], Awaitable[object]]] = {}
         self._server: asyncio.Server | None = None
+        self.starting = False
         self.stopping = False
 
     def check(self, name: str, probe: Callable[[], Awaitable[object]]) -> None:
@@ -34,8 +35,8 @@ class Ops:
         """All checks, made at the same time."""
         outcomes = await asyncio.gather(*map(_outcome, self._checks.values()))
         checks = dict(zip(self._checks, outcomes, strict=True))
-        if self.stopping:
-            checks["process"] = "stopping"
+        if self.starting or self.stopping:
+            checks["process"] = "stopping" if self.stopping else "starting"
         return Readiness(all(outcome == "ok" for outcome in checks.values()), checks)
 
     async def listen(self, host: str, port: int) -> None:

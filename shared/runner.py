@@ -59,9 +59,9 @@ Serve = Callable[[S, Runtime], Awaitable[None]]
 def run(service: str, settings_type: type[S], serve: Serve[S]) -> None:
     """The whole life of a process; ends it with 0 after a clean stop, else 1.
 
-    `serve` builds the parts and returns or runs on; either way the process lives until SIGTERM or
-    SIGINT, or until a task fails. A second signal, or a stop that takes too long, ends it at once
-    with 1 and says what hung.
+    `serve` builds the parts and returns, which makes the process ready; it lives on until SIGTERM
+    or SIGINT, or until a task fails. A second signal, or a stop that takes too long, ends it at
+    once with 1 and says what hung.
     """
     try:
         settings = config.load(settings_type, os.environ)
@@ -81,6 +81,7 @@ async def _live(service: str, instance: str, settings: S, serve: Serve[S]) -> in
     try:
         async with AsyncExitStack() as stack:
             ops = Ops()
+            ops.starting = True
             await ops.listen(settings.ops_host, getattr(settings, f"{service}_ops_port", 0))
             stack.push_async_callback(ops.close)
             log.info("process.started")
@@ -109,7 +110,7 @@ async def _work(
                 name=service, instance=instance, stack=stack, tasks=tasks, stopping=stopping,
                 ops=ops, drains=[],
             )  # fmt: skip
-            tasks.create_task(_awaited(serve(settings, runtime)), name="serve")
+            tasks.create_task(_built(serve(settings, runtime), ops), name="serve")
             await stopping.wait()
             log.info("process.stopping")
             ops.stopping = True
@@ -123,8 +124,10 @@ async def _work(
         _limit_stop(asyncio.get_running_loop(), settings.stop_timeout_s)
 
 
-async def _awaited(work: Awaitable[None]) -> None:
-    await work
+async def _built(serving: Awaitable[None], ops: Ops) -> None:
+    """While it waits for a server, a service has no check that could fail and yet is not ready."""
+    await serving
+    ops.starting = False
 
 
 def _heed_signals(stopping: asyncio.Event, timeout_s: float) -> None:

@@ -56,6 +56,13 @@ async def test_not_ready_names_what_is_missing(ops: Ops, unused_tcp_port: int) -
     assert (await get(unused_tcp_port, "/healthz"))[0] == 200
 
 
+async def test_not_ready_while_starting_though_no_check_fails(
+    ops: Ops, unused_tcp_port: int
+) -> None:
+    ops.starting = True
+    assert await readiness(unused_tcp_port) == (503, Readiness(False, {"process": "starting"}))
+
+
 async def test_not_ready_while_stopping(ops: Ops, unused_tcp_port: int) -> None:
     ops.stopping = True
     assert await readiness(unused_tcp_port) == (503, Readiness(False, {"process": "stopping"}))
