@@ -177,18 +177,25 @@ async def test_stopping_finishes_what_is_in_hand_and_takes_no_more(
 ) -> None:
     handling = Handling(gated=True)
     bus = await connect("sessions")
-    await bus.consume({PoolLost: handling}, prefetch=2)
-    await bus.publish(lost(), lost(), lost())
+    await bus.consume({PoolLost: handling})
+    await bus.publish(lost(), lost())
     await eventually(partial(handling.has_begun, 2))
+
+    async def takes_no_more() -> None:
+        await bus.publish(lost())
+        assert await count(channel, INBOX) > 0
+
     async with asyncio.TaskGroup() as tasks:
         stopping = tasks.create_task(bus.stop_consuming())
-        await eventually(partial(has, channel, INBOX, 1))
+        await eventually(takes_no_more)
         assert not stopping.done()
         handling.gate.set()
-    handling.has_ended(2)
-    await bus.publish(lost())
+    in_hand = len(handling.began)
+    handling.has_ended(in_hand)
+    left = await count(channel, INBOX)
     await bus.close()
-    await has(channel, INBOX, 2)
+    handling.has_begun(in_hand)
+    await has(channel, INBOX, left)
 
 
 async def test_stopping_gives_back_what_is_held_for_an_absent_store(

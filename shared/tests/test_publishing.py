@@ -14,7 +14,7 @@ from shared.events import AnyEvent, PoolLost, UserErased
 from shared.identifiers import UserId
 from shared.messaging import encoded
 from shared.testing import Proxy, eventually
-from shared.tests.broker import Connect, count, is_down, is_up, lost
+from shared.tests.broker import QUICK, Connect, count, is_down, is_up, lost
 
 
 @pytest.mark.parametrize(
@@ -172,6 +172,21 @@ async def test_a_broker_that_says_nothing_makes_a_publish_time_out(
     assert 1.9 < time.monotonic() - began < 2.5
     proxy.release()
     await bus.publish(lost())
+
+
+async def test_a_publish_outlives_a_connection_that_hangs(connect: Connect, proxy: Proxy) -> None:
+    """aiormq then ends what is pending with a CancelledError, though nobody cancelled anything."""
+    settings = msgspec.structs.replace(
+        QUICK, amqp_heartbeat_s=1, amqp_connect_timeout_s=0.5, amqp_publish_timeout_s=30
+    )
+    bus = await connect("matcher", url=proxy.url, settings=settings)
+    proxy.hold()
+    async with asyncio.TaskGroup() as tasks:
+        publishing = tasks.create_task(bus.publish(lost()))
+        await eventually(partial(is_down, bus), deadline_s=15)
+        proxy.release()
+    assert not publishing.cancelled()
+    await is_up(bus)
 
 
 async def test_cancelling_a_publish_cancels_it(connect: Connect, proxy: Proxy) -> None:
