@@ -127,8 +127,8 @@ async def _start_loops(
         await _memory(settings, runtime, timeout_s, "doorbell"), runtime.instance, settings
     )
     loops: dict[str, tuple[float, Callable[[], Awaitable[object]]]] = {
-        "doorbell.keep": (settings.refresh_interval_s, partial(doorbell.keep, memory)),
-        "refresh": (settings.refresh_interval_s, gateway.refresh.round),
+        "doorbell.keep": (settings.refresh_every_s, partial(doorbell.keep, memory)),
+        "refresh": (settings.refresh_every_s, gateway.refresh.round),
         "presence.sweep": (settings.presence_sweep_interval_s, gateway.announce),
     }
     for name, (interval_s, step) in loops.items():

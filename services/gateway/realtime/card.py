@@ -7,6 +7,7 @@ on a card only grow, and so do the connections that own it.
 from collections.abc import Sequence
 
 import msgspec
+import structlog
 from msgspec import Struct
 
 from services.gateway.realtime.connections import Connection, Connections
@@ -24,6 +25,8 @@ _release = Script.load("release")
 _decoder = msgspec.json.Decoder(UserState)
 _encoder = msgspec.json.Encoder()
 NO_VERSION = -1
+
+_log = structlog.get_logger()
 
 
 def card_key(user_id: UserId) -> str:
@@ -137,7 +140,7 @@ class Cards:
         mine, gateway, owner, _, present = taken
         if mine and owner and owner.decode() != connection.id:
             await self._ring_other(gateway.decode(), user_id)
-        return Taken(bool(mine), _decoder.decode(present) if present else None)
+        return Taken(bool(mine), _state(present))
 
     async def refresh(self, connections: Sequence[Connection]) -> list[Refreshed]:
         """Keep these connections' cards, in order; a sign of life of their users."""
@@ -169,13 +172,22 @@ class Cards:
             await self._memory.run([self._ring(gateway, user_id)])
 
 
+def _state(body: bytes | None) -> UserState | None:
+    """None also for what another version of this program wrote: sessions will tell it again."""
+    try:
+        return _decoder.decode(body) if body else None
+    except msgspec.DecodeError as error:
+        _log.warning("card.unreadable", error=str(error))
+        return None
+
+
 def _card(answer: Sequence[bytes | None]) -> Card | None:
     version, state, gateway, connection, erased = answer
     if version is None and connection is None:
         return None
     return Card(
         int(version) if version is not None else NO_VERSION,
-        _decoder.decode(state) if state is not None else None,
+        _state(state),
         (gateway or b"").decode(),
         ConnectionId((connection or b"").decode()),
         erased is not None,

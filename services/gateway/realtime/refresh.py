@@ -54,8 +54,7 @@ class Refresh:
     async def _round(self, connections: Sequence[Connection]) -> None:
         taken = await self._refresh_cards(connections)
         await self._load_what_lags(connections)
-        for connection in taken:
-            await self._restore(connection)
+        await self._restore(taken)
 
     async def _refresh_cards(self, connections: Sequence[Connection]) -> list[Connection]:
         """The connections that took their card just now; none while Redis is out of reach."""
@@ -95,14 +94,16 @@ class Refresh:
             except (Unavailable, Refused) as error:
                 _log.warning("refresh.not_loaded", user_id=user_id, error=str(error))
 
-    async def _restore(self, connection: Connection) -> None:
-        """An emptied card gets the state this socket holds; the client hears it all again."""
-        if connection.latest is not None:
-            try:
-                await self._cards.tell(connection.latest)
-            except Unavailable as error:
-                _log.warning("refresh.not_restored", error=str(error))
-        connection.welcome_afresh()
+    async def _restore(self, connections: Sequence[Connection]) -> None:
+        """Emptied cards get the states these sockets hold; their clients hear it all again."""
+        states = [one.latest for one in connections if one.latest is not None]
+        try:
+            if states:
+                await self._cards.tell(*states)
+        except Unavailable as error:
+            _log.warning("refresh.not_restored", error=str(error))
+        for connection in connections:
+            connection.welcome_afresh()
 
 
 def _version(connection: Connection) -> int:

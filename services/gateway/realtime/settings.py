@@ -67,3 +67,8 @@ class RealtimeSettings(ApiSettings, frozen=True, kw_only=True):
     drain_s: Seconds = Seconds(4)
     # Goodbyes go out in this many batches, so that reconnects do not come all at once.
     drain_batches: int = 20
+
+    @property
+    def refresh_every_s(self) -> float:
+        """Three signs of life in a grace at least: who is connected must never look silent."""
+        return min(self.refresh_interval_s, self.presence_grace_s / 3)

@@ -73,7 +73,7 @@ async def test_who_gives_signs_of_life_is_not_announced(world: World) -> None:
 
 async def test_an_open_socket_is_a_sign_of_life(world: World) -> None:
     connected, silent = world.sessions.register(), world.sessions.register()
-    running = await world.gateway()
+    running = await world.gateway(refresh_interval_s=Seconds(60))
     async with world.person(running, connected):
         await running.hear(connected.ask(), silent.ask())
 

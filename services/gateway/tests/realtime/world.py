@@ -109,8 +109,8 @@ class World:
         self._loop(doorbell.listen(gateway.refresh.rung))
         if tending:
             for interval_s, step in (
-                (settings.refresh_interval_s, lambda: doorbell.keep(memory)),
-                (settings.refresh_interval_s, gateway.refresh.round),
+                (settings.refresh_every_s, lambda: doorbell.keep(memory)),
+                (settings.refresh_every_s, gateway.refresh.round),
                 (settings.presence_sweep_interval_s, gateway.announce),
             ):
                 self._loop(every(interval_s, step, pause_max_s=interval_s))
