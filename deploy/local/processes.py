@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 HOST = "127.0.0.1"
-# For throw-away servers, apart from the ports that `make up` takes unless told otherwise. From 32768
-# on the kernel hands ports out to outgoing connections: a server there would collide.
+# For throw-away servers, apart from the ports that `make up` takes unless told otherwise. The
+# kernel hands out 32768 and above to outgoing connections: a server there would collide.
 PORT_MIN, PORT_MAX = 20_000, 32_767
 START_TIMEOUT_S = 60.0  # RabbitMQ needs 5 s alone, and several times that on a busy machine.
 STOP_TIMEOUT_S = 20.0
