@@ -26,14 +26,8 @@ async def serve(settings: Settings, runtime: Runtime) -> None:
 
     pool = Pool(connection, settings)
     matchmaker = Matchmaker(pool, bus, settings)
-    await bus.consume(
-        {
-            TicketOpened: partial(handlers.open_ticket, matchmaker),
-            TicketClosed: partial(handlers.close_ticket, pool),
-        },
-        settings.matcher_prefetch,
-    )
     sweep = Sweep(pool, Upkeep(connection), matchmaker, bus, settings, runtime.instance)
+    # Before the last await: a stop that falls into the start finds no task left to be made.
     runtime.tasks.create_task(
         every(
             settings.matching_interval_s,
@@ -41,4 +35,11 @@ async def serve(settings: Settings, runtime: Runtime) -> None:
             name="sweep",
             pause_max_s=settings.matching_interval_s,
         )
+    )
+    await bus.consume(
+        {
+            TicketOpened: partial(handlers.open_ticket, matchmaker),
+            TicketClosed: partial(handlers.close_ticket, pool),
+        },
+        settings.matcher_prefetch,
     )
