@@ -201,8 +201,17 @@ async def every(
         except ParleyError as error:
             failures += 1
             log.warning("step.failed", step=name or repr(step), error=str(error), failures=failures)
+        _heed_swallowed_cancellation()
         pause_s = interval_s - (time.monotonic() - began)
         if failures:
             pause_s = min(max(interval_s, 0.1) * 2 ** min(failures, 16), pause_max_s)
             pause_s *= random.uniform(0.5, 1.0)
         await asyncio.sleep(max(pause_s, 0.0))
+
+
+def _heed_swallowed_cancellation() -> None:
+    """Cancel again what was cancelled and went on: Python 3.11's `wait_for`, which aiormq uses,
+    returns a result that comes at the moment of the cancellation instead of raising it."""
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError

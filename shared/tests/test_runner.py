@@ -6,7 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
 
@@ -201,3 +201,18 @@ async def test_every_ends_on_a_programmers_error() -> None:
 
     with pytest.raises(KeyError):
         await every(0.001, step)
+
+
+async def test_every_ends_although_its_step_swallows_the_cancellation() -> None:
+    waiting = asyncio.Event()
+
+    async def step() -> None:
+        waiting.set()
+        with suppress(asyncio.CancelledError):
+            await asyncio.Event().wait()
+
+    async with asyncio.timeout(5), asyncio.TaskGroup() as tasks:
+        looping = tasks.create_task(every(0.001, step))
+        await waiting.wait()
+        looping.cancel()
+    assert looping.cancelled()
