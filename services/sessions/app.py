@@ -16,7 +16,6 @@ from services.sessions.requests import answerers
 from services.sessions.requests.batching import Openings
 from services.sessions.store.database import Database
 from services.sessions.sweep import Sweep
-from shared import languages
 from shared.bus import Bus
 from shared.events import AnyEvent, MatchFound, PoolLost, PulseReturned, UserOffline
 from shared.messaging import Answerer, Handler, Publisher
@@ -70,7 +69,6 @@ def assemble(
 
 async def serve(settings: Settings, runtime: Runtime) -> None:
     """Connect, start to answer and to consume, and spawn what runs by the clock."""
-    languages.warm()
     database = await ready_when("postgres", partial(Database.connect, settings))
     runtime.stack.push_async_callback(database.close)
     runtime.ops.check("postgres", database.ping)

@@ -7,8 +7,8 @@ class DatabaseSettings(CommonSettings, frozen=True, kw_only=True):
     """How Postgres is spoken to."""
 
     database_url: str
-    database_connections_min: int = 2
-    """A burst finds connections open; an idle replica keeps few."""
+    database_connections_first: int = 2
+    """Opened at the start, so that a wrong address shows at once; more when they are needed."""
     database_connections_max: int = 10
     """Transactions take 1 to 3 ms: ten keep a 4-core Postgres busy, more only queue inside it.
     Ten replicas stay within Postgres' default of 100."""

@@ -63,9 +63,11 @@ class Database:
         milliseconds = str(int(settings.database_statement_timeout_s * 1000))
         pool = asyncpg.create_pool(
             settings.database_url,
-            min_size=settings.database_connections_min,
+            init_size=settings.database_connections_first,
+            min_size=0,  # no task in the background that insists while Postgres is away
             max_size=settings.database_connections_max,
             timeout=settings.database_connect_timeout_s,
+            max_cached_statement_lifetime=0,
             # The server gives up first and says so; the client only if the network is silent.
             command_timeout=settings.database_statement_timeout_s + 1,
             init=_prepare,

@@ -1,15 +1,17 @@
 """One sessions process without its broker: real Postgres, a publisher that remembers."""
 
 import asyncio
-from collections.abc import Sequence
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any, TypeVar
 
 import asyncpg
 from msgspec import Struct
+from msgspec.structs import replace
 
 from services.sessions.app import Parts, assemble
 from services.sessions.config import Settings
+from services.sessions.pulse import send_pulse
 from services.sessions.store.database import Database
 from shared.domain import Level, MatchSide, Practice, UserState
 from shared.errors import Refused
@@ -21,8 +23,10 @@ from shared.testing import RecordingPublisher, eventually
 A = TypeVar("A")
 E = TypeVar("E")
 
-SPANISH = ("es",), (Practice(language="en", level=Level.B1),)
-ENGLISH = ("en",), (Practice(language="es", level=Level.B2),)
+Speaks = tuple[tuple[str, ...], tuple[Practice, ...]]
+
+SPANISH: Speaks = ("es",), (Practice(language="en", level=Level.B1),)
+ENGLISH: Speaks = ("en",), (Practice(language="es", level=Level.B2),)
 
 
 class Replica(Struct, frozen=True, kw_only=True):
@@ -39,6 +43,14 @@ class Replica(Struct, frozen=True, kw_only=True):
 
     async def hear(self, event: AnyEvent) -> None:
         await self.parts.handlers[type(event)](event)
+
+    async def beat(self) -> None:
+        await send_pulse(self.database, self.publisher)
+
+    async def repeat(self) -> None:
+        """What is due to be told again, now."""
+        self.parts.repeats.wake()
+        await self.parts.repeats.step()
 
     def told(self, kind: type[E]) -> list[E]:
         return self.publisher.of(kind)
@@ -61,7 +73,7 @@ class Replica(Struct, frozen=True, kw_only=True):
         async with self.database.connection() as connection:
             return await connection.fetchval(query, *arguments)
 
-    async def register(self, name: str = "Ana", speaks: Any = SPANISH) -> UserId:
+    async def register(self, name: str = "Ana", speaks: Speaks = SPANISH) -> UserId:
         user_id = UserId(new_id())
         natives, practices = speaks
         await self.ask(
@@ -83,6 +95,12 @@ class Replica(Struct, frozen=True, kw_only=True):
 
     async def state(self, user_id: UserId) -> UserState:
         return await self.ask(GetState(user_id=user_id))
+
+    @asynccontextmanager
+    async def like(self, **changed: Any) -> AsyncIterator["Replica"]:
+        """Another process on the same database, with other settings."""
+        async with AsyncExitStack() as stack:
+            yield await replica_of(replace(self.settings, **changed), stack)
 
     async def match(self, one: RequestOpened, other: RequestOpened) -> SessionId:
         """What a matcher would find of the two, heard."""

@@ -1,0 +1,177 @@
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from functools import partial
+
+import pytest
+import pytest_asyncio
+from msgspec import Struct
+from msgspec.structs import replace
+
+from services.sessions.config import Settings
+from services.sessions.store.database import Database, Transaction
+from services.sessions.tests.replica import Replica, replica_of
+from services.sessions.tests.soundness import assert_sound
+from shared.config import Seconds
+from shared.errors import Refused, Unavailable
+from shared.events import MatchFound
+from shared.identifiers import UserId
+from shared.proxy import Proxy
+from shared.requests import RequestOpened
+from shared.testing import eventually
+
+
+class Severed(Struct, frozen=True):
+    """A replica that reaches Postgres through the proxy, and one that reaches it always."""
+
+    proxy: Proxy
+    through: Replica
+    beside: Replica
+
+
+@pytest_asyncio.fixture
+async def severed(settings: Settings) -> AsyncIterator[Severed]:
+    async with AsyncExitStack() as stack:
+        proxy = await stack.enter_async_context(Proxy(settings.database_url))
+        quick = replace(
+            settings,
+            database_url=proxy.url,
+            database_acquire_timeout_s=Seconds(0.3),
+            database_statement_timeout_s=Seconds(0.3),
+            database_connect_timeout_s=Seconds(0.3),
+        )
+        beside = await replica_of(settings, stack)
+        yield Severed(proxy, await replica_of(quick, stack), beside)
+
+
+async def test_nobody_is_answered_while_postgres_is_away_and_all_are_after(
+    severed: Severed,
+) -> None:
+    through = severed.through
+    ana = await through.register()
+    await severed.proxy.refuse()
+    for asking in (through.open(ana), through.state(ana), through.register()):
+        with pytest.raises(Unavailable, match="postgres"):
+            await asking
+    for step in (through.parts.sweep.expire, through.parts.outbox.relay, through.repeat):
+        with pytest.raises(Unavailable, match="postgres"):
+            await step()
+    await severed.proxy.accept()
+    opened = await eventually(lambda: answered(through, ana))
+    assert opened.state.request is not None
+
+
+async def answered(sessions: Replica, user: UserId) -> RequestOpened:
+    try:
+        return await sessions.open(user)
+    except Unavailable as error:
+        raise AssertionError from error
+
+
+async def test_a_silent_postgres_is_unavailable_within_its_time_out(severed: Severed) -> None:
+    ana = await severed.through.register()
+    severed.proxy.hold()
+    async with asyncio.timeout(5):
+        with pytest.raises(Unavailable, match="postgres"):
+            await severed.through.state(ana)
+        with pytest.raises(Unavailable, match="postgres"):
+            await severed.through.open(ana)
+    severed.proxy.release()
+    await eventually(lambda: answered(severed.through, ana))
+
+
+async def test_a_transaction_that_is_cut_did_not_happen(severed: Severed) -> None:
+    ana, ben, found = await severed.beside.waiting_pair()
+
+    async def cut(transaction: Transaction) -> None:
+        query = "UPDATE users SET version = 99 WHERE id = $1"
+        await transaction.connection.execute(query, ana)
+        severed.proxy.cut()
+        await transaction.connection.execute(query, ben)
+
+    with pytest.raises(Unavailable, match="postgres"):
+        await severed.through.parts.outbox.transact([ana, ben], cut)
+    assert (await severed.beside.state(ana)).version == 2
+    await severed.through.hear(found)
+    assert (await severed.beside.state(ana)).session is not None
+
+
+async def test_matches_cut_at_any_moment_become_one_session_each(severed: Severed) -> None:
+    pairs = [await severed.beside.waiting_pair() for _ in range(20)]
+
+    async def cut_again_and_again() -> None:
+        for pause_ms in (*range(5, 45, 5), *range(42, 60, 2)):
+            await asyncio.sleep(pause_ms / 1000)
+            severed.proxy.cut()
+
+    async def hear_as_the_bus_would(found: MatchFound) -> None:
+        while True:
+            try:
+                await severed.through.hear(found)
+                return
+            except Unavailable:
+                await asyncio.sleep(0.02)
+
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(cut_again_and_again())
+        for _, _, found in pairs:
+            tasks.create_task(hear_as_the_bus_would(found))
+    await severed.beside.rows("UPDATE outbox SET created_at = created_at - interval '1 min'")
+    await severed.through.parts.outbox.finish()
+    assert await severed.beside.value("SELECT count(*) FROM chat_sessions WHERE live") == 20
+    for ana, ben, _ in pairs:
+        one, other = await severed.beside.state(ana), await severed.beside.state(ben)
+        assert one.version == other.version == 3
+
+
+async def test_opens_whose_answer_was_lost_opened_at_most_one_request(severed: Severed) -> None:
+    users = [await severed.beside.register() for _ in range(20)]
+    opening = asyncio.gather(*map(severed.through.open, users), return_exceptions=True)
+    await asyncio.sleep(0.004)
+    severed.proxy.cut()
+    for user, outcome in zip(users, await opening, strict=True):
+        pending = (await severed.beside.state(user)).request
+        if isinstance(outcome, RequestOpened):
+            assert pending is not None
+            assert pending.request_id == outcome.request.request_id
+        else:
+            assert isinstance(outcome, Unavailable)
+    for user in users:
+        opened = await eventually(partial(open_or_pending, severed.through, user))
+        assert opened == await severed.beside.state(user)
+    await severed.through.parts.outbox.finish()
+    await assert_sound(severed.beside)
+
+
+async def open_or_pending(sessions: Replica, user: UserId) -> object:
+    try:
+        return (await sessions.open(user)).state
+    except Refused:
+        return await sessions.state(user)
+    except Unavailable as error:
+        raise AssertionError from error
+
+
+async def test_postgres_that_ends_its_connections_is_used_again_at_once(
+    replicas: tuple[Replica, Replica],
+) -> None:
+    one, other = replicas
+    ana = await one.register()
+    await other.rows(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+        "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+    )
+    await eventually(lambda: answered(one, ana))
+
+
+async def test_too_many_connections_are_unavailable(settings: Settings) -> None:
+    async with AsyncExitStack() as stack:
+        first = await replica_of(settings, stack)
+        user = await first.value("SELECT current_user")
+        await first.rows("CREATE ROLE crowd LOGIN CONNECTION LIMIT 1")
+        try:
+            url = settings.database_url.replace(f"//{user}", "//crowd", 1)
+            with pytest.raises(Unavailable, match="postgres"):
+                await Database.connect(replace(settings, database_url=url))
+        finally:
+            await first.rows("DROP ROLE crowd")
