@@ -51,7 +51,7 @@ def assemble(
         answerers=answerers(database, outbox, openings, settings),
         handlers={
             MatchFound: partial(handlers.match_found, outbox, settings),
-            PoolLost: partial(handlers.pool_lost, database, repeats),
+            PoolLost: partial(handlers.pool_lost, database, repeats, settings),
             UserOffline: partial(handlers.user_offline, database, outbox, settings),
             PulseReturned: partial(handlers.pulse_returned, database),
         },

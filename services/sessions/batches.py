@@ -6,17 +6,22 @@ from services.sessions.outbox import Outbox
 from services.sessions.store.database import Transaction
 from shared.identifiers import UserId
 
+Group = tuple[UserId, ...]
+Find = Callable[[], Awaitable[Collection[Group]]]
 Step = Callable[[Transaction], Awaitable[None]]
 
 
-async def in_batches(outbox: Outbox, groups: Collection[Collection[UserId]], step: Step) -> None:
-    """Run `step` for all groups whose users are free at once, and then for each of the others.
+async def in_batches(outbox: Outbox, find: Find, step: Step) -> int:
+    """Run `step` for all groups found whose users are free, at once, then for each of the others.
 
-    The users of a group are only taken together: the two of a session, or one alone. `step` finds
-    the locked ones in the transaction, and reads again what was read before without locks.
+    The users of a group are only taken together: the two of a session, or one alone. `find` reads
+    without locks; `step` sees who is locked in the transaction and reads again. Whoever held the
+    others may have done the work: `find` is asked again before they are waited for. Returns how
+    many groups were found.
     """
+    groups = set(await find())
     if not groups:
-        return
+        return 0
     wanted = {user_id for group in groups for user_id in group}
 
     async def together(transaction: Transaction) -> frozenset[UserId]:
@@ -24,6 +29,7 @@ async def in_batches(outbox: Outbox, groups: Collection[Collection[UserId]], ste
         return transaction.locked
 
     locked = await outbox.transact(wanted, together, skip_locked=True, publish_first=True)
-    for group in groups:
-        if not locked.issuperset(group):
-            await outbox.transact(group, step, publish_first=True)
+    skipped = {group for group in groups if not locked.issuperset(group)}
+    for group in skipped.intersection(await find()) if skipped else ():
+        await outbox.transact(group, step, publish_first=True)
+    return len(groups)

@@ -26,11 +26,13 @@ async def match_found(outbox: Outbox, settings: Settings, event: MatchFound) -> 
     await outbox.transact([first.user_id, second.user_id], body, publish_first=True)
 
 
-async def pool_lost(database: Database, repeating: Repeats, event: PoolLost) -> None:
+async def pool_lost(
+    database: Database, repeating: Repeats, settings: Settings, event: PoolLost
+) -> None:
     """Repeat everything open, beginning now."""
     log.warning("pool.lost", epoch=event.epoch)
     async with database.connection() as connection:
-        await repeats.all_now(connection)
+        await repeats.all_now(connection, settings.sweep_batch)
     repeating.wake()
 
 

@@ -5,7 +5,7 @@ from functools import partial
 import structlog
 
 from services.sessions import transitions
-from services.sessions.batches import in_batches
+from services.sessions.batches import Group, in_batches
 from services.sessions.config import Settings
 from services.sessions.outbox import Outbox
 from services.sessions.session import WentOffline
@@ -23,11 +23,14 @@ async def take_down(
 ) -> None:
     """Cancel the requests and end the sessions that are still open as the event names them."""
     sessions = {silent.session_id for silent in event.users if silent.session_id is not None}
-    async with database.connection() as connection:
-        pairs = await chat_sessions.pairs(connection, sessions) if sessions else []
     waiting = [(silent.user_id,) for silent in event.users if silent.request_id is not None]
+
+    async def find() -> list[Group]:
+        async with database.connection() as connection:
+            return [*await chat_sessions.pairs(connection, sessions), *waiting]
+
     step = partial(_end_named, event=event, settings=settings)
-    await in_batches(outbox, [*pairs, *waiting], step)
+    await in_batches(outbox, find, step)
 
 
 async def _end_named(transaction: Transaction, *, event: UserOffline, settings: Settings) -> None:

@@ -9,7 +9,7 @@ import structlog
 from services.sessions import store
 from services.sessions.config import Settings
 from services.sessions.store.database import Body, Database, Transaction
-from shared.errors import Unavailable
+from shared.errors import Rejected, Unavailable
 from shared.identifiers import UserId
 from shared.messaging import Encoded, encoded
 
@@ -88,10 +88,8 @@ class Outbox:
             return
         self._in_flight += len(messages)
         try:
-            await self._publisher.publish_encoded(*messages)
-            self._confirmed.extend(message.event_id for message in messages)
-        except Unavailable as error:
-            log.warning("outbox.left", events=len(messages), error=str(error))
+            confirmed = await self._confirm(messages)
+            self._confirmed.extend(confirmed)
         finally:
             self._in_flight -= len(messages)
 
@@ -125,13 +123,30 @@ class Outbox:
         messages = await store.outbox.take(transaction, older_than_s, limit)
         if not messages:
             return False
+        confirmed = await self._confirm(messages)
+        await store.outbox.delete(transaction.connection, confirmed)
+        log.info("outbox.relayed", events=len(confirmed))
+        return len(confirmed) == limit
+
+    async def _confirm(self, messages: Sequence[Encoded]) -> list[str]:
+        """Publish all at once; the ids of those that are done with.
+
+        What can never be published is done with too: it would stop what comes after it.
+        """
         publishing = map(self._publisher.publish_encoded, messages)
         outcomes = await asyncio.gather(*publishing, return_exceptions=True)
-        confirmed = [
+        left = 0
+        for message, outcome in zip(messages, outcomes, strict=True):
+            if isinstance(outcome, Unavailable):
+                left += 1
+            elif isinstance(outcome, Rejected):
+                log.error("outbox.unpublishable", type=message.type, event_id=message.event_id)
+            elif outcome is not None:
+                raise outcome
+        if left:
+            log.warning("outbox.left", events=left)
+        return [
             message.event_id
             for message, outcome in zip(messages, outcomes, strict=True)
-            if outcome is None
+            if not isinstance(outcome, Unavailable)
         ]
-        await store.outbox.delete(transaction.connection, confirmed)
-        log.info("outbox.relayed", events=len(confirmed), failed=len(messages) - len(confirmed))
-        return len(confirmed) == limit

@@ -4,14 +4,19 @@ import asyncio
 import contextlib
 from collections.abc import Sequence
 
+import structlog
+
 from services.sessions.config import Settings
 from services.sessions.store import chat_sessions, match_requests, repeats, states
 from services.sessions.store.database import Connection, Database
 from services.sessions.store.repeats import Table
 from services.sessions.transitions import state_changed
+from shared.errors import Rejected
 from shared.events import AnyEvent, TicketOpened
 from shared.identifiers import RequestId, SessionId, UserId
 from shared.messaging import Publisher
+
+log = structlog.get_logger()
 
 
 class Repeats:
@@ -46,7 +51,10 @@ class Repeats:
             events = await _present(connection, table, ids) if ids else []
         if not ids:
             return False
-        await self._publisher.publish(*events)
+        try:
+            await self._publisher.publish(*events)
+        except Rejected as error:  # one is too large to send; the others are not to blame
+            log.error("repeat.unpublishable", error=str(error))
         async with self._database.connection() as connection:
             first_s, max_s = self._settings.repeat_first_s, self._settings.repeat_max_s
             await repeats.told(connection, table, ids, first_s, max_s)

@@ -1,18 +1,21 @@
 """What happens by the clock: requests expire, deadlines of sessions pass, old rows go."""
 
 import asyncio
+from collections.abc import Collection
 
 import structlog
 
 from services.sessions import store, transitions
-from services.sessions.batches import in_batches
+from services.sessions.batches import Group, in_batches
 from services.sessions.config import Settings
 from services.sessions.outbox import Outbox
 from services.sessions.session import TimePassed
 from services.sessions.store.database import Database, Transaction
 from shared.domain import RequestEndReason
+from shared.identifiers import SessionId
 
-WAIT_MIN_S = 0.01  # requests that are late because somebody else has them are no reason to spin
+WAIT_MIN_S = 0.05
+"""Expired together within this, and no spinning while somebody else holds what is late."""
 
 log = structlog.get_logger()
 
@@ -39,33 +42,39 @@ class Sweep:
 
     async def expire(self) -> None:
         """Expire what is over its time."""
-        limit = self._settings.sweep_batch
-        full = True
-        while full:
-            async with self._database.connection() as connection:
-                users = await store.match_requests.overdue_users(connection, limit)
-            await in_batches(self._outbox, [(user_id,) for user_id in users], _expire)
-            full = len(users) == limit
+        while await in_batches(self._outbox, self._overdue, _expire) >= self._settings.sweep_batch:
+            pass
+
+    async def _overdue(self) -> list[Group]:
+        async with self._database.connection() as connection:
+            limit = self._settings.sweep_batch
+            users = await store.match_requests.overdue_users(connection, limit)
+        return [(user_id,) for user_id in users]
 
     async def end_late_sessions(self) -> None:
         """End the sessions whose deadline has passed, unless there was an outage just now."""
-        limit = self._settings.sweep_batch
-        async with self._database.connection() as connection:
-            late = await store.chat_sessions.late(connection, limit)
-            if not late:
-                return
-            if await store.pulses.outage(connection, self._settings):
-                log.warning("deadlines.held", sessions=len(late))
-                return
-        session_ids = [record.session_id for record in late]
+        late: dict[SessionId, Group] = {}
+
+        async def find() -> Collection[Group]:
+            late.update(await self._late())
+            return late.values()
 
         async def step(transaction: Transaction) -> None:
-            records = await store.chat_sessions.live(transaction, session_ids)
+            records = await store.chat_sessions.live(transaction, late)
             happening = TimePassed(transaction.now)
             pairs = await transitions.happen(transaction, records, happening, self._settings)
             await transitions.tell(transaction, pairs)
 
-        await in_batches(self._outbox, [record.user_ids for record in late], step)
+        await in_batches(self._outbox, find, step)
+
+    async def _late(self) -> dict[SessionId, Group]:
+        """Sessions past a deadline, with their two sides; none within the quiet of an outage."""
+        async with self._database.connection() as connection:
+            records = await store.chat_sessions.late(connection, self._settings.sweep_batch)
+            if records and await store.pulses.outage(connection, self._settings):
+                log.warning("deadlines.held", sessions=len(records))
+                return {}
+        return {record.session_id: record.user_ids for record in records}
 
     async def prune(self) -> None:
         """Delete what has expired."""

@@ -163,6 +163,11 @@ async def structs(
     return [decoder.decode(row[0]) for row in await connection.fetch(query, *arguments)]
 
 
+def rows(status: str) -> int:
+    """How many rows a command wrote: 12 of "UPDATE 12"."""
+    return int(status.rpartition(" ")[2])
+
+
 async def _prepare(connection: "asyncpg.Connection[asyncpg.Record]") -> None:
     """Identifiers are text everywhere in Parley."""
     await connection.set_type_codec(

@@ -1,6 +1,6 @@
 """Deleting what has expired, a bounded number of rows at a time."""
 
-from services.sessions.store.database import Connection
+from services.sessions.store.database import Connection, rows
 
 KEYS = """
 DELETE FROM idempotency_keys WHERE (user_id, operation, key) IN (
@@ -23,6 +23,5 @@ async def prune(connection: Connection, limit: int) -> bool:
     """Whether there may be more."""
     gone = []
     for query in (KEYS, TOKENS, PULSES):
-        status = await connection.execute(query, limit)  # "DELETE 12"
-        gone.append(int(status.rpartition(" ")[2]))
+        gone.append(rows(await connection.execute(query, limit)))
     return max(gone) >= limit

@@ -6,7 +6,7 @@ No statement here waits for a row: whatever is locked is in transition and will 
 from collections.abc import Sequence
 from typing import Literal
 
-from services.sessions.store.database import Connection
+from services.sessions.store.database import Connection, rows
 
 Table = Literal["match_requests", "chat_sessions"]
 
@@ -27,7 +27,7 @@ WHERE id IN (SELECT id FROM {table} WHERE {open} AND id = ANY($1::uuid[])
 NOW = """
 UPDATE {table} SET repeat_at = statement_timestamp()
 WHERE id IN (SELECT id FROM {table} WHERE {open} AND repeat_at > statement_timestamp()
-             FOR NO KEY UPDATE SKIP LOCKED)
+             LIMIT $1 FOR NO KEY UPDATE SKIP LOCKED)
 """
 OPEN = {"match_requests": "status = 'pending'", "chat_sessions": "status <> 'ended'"}
 
@@ -49,7 +49,9 @@ async def told(
     await connection.execute(query, ids, first_s, max_s)
 
 
-async def all_now(connection: Connection) -> None:
-    """Everything open is due."""
+async def all_now(connection: Connection, limit: int) -> None:
+    """Everything open is due, so many rows in a statement."""
     for table, is_open in OPEN.items():
-        await connection.execute(NOW.format(table=table, open=is_open))
+        query = NOW.format(table=table, open=is_open)
+        while rows(await connection.execute(query, limit)) >= limit:
+            pass

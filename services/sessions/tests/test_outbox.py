@@ -5,7 +5,7 @@ import pytest
 from services.sessions.store.database import Transaction
 from services.sessions.tests.replica import Replica
 from shared.config import Seconds
-from shared.errors import Unavailable
+from shared.errors import Rejected, Unavailable
 from shared.events import TicketOpened, UserErased, UserRegistered
 from shared.identifiers import UserId, new_id
 
@@ -71,6 +71,13 @@ async def test_the_relay_keeps_what_it_cannot_publish(sessions: Replica) -> None
     sessions.publisher.failing = None
     await sessions.parts.outbox.relay()
     await sessions.only(UserRegistered)
+
+
+async def test_what_can_never_be_published_holds_up_nothing(sessions: Replica) -> None:
+    sessions.publisher.failing = Rejected("too large")
+    await sessions.register()
+    await sessions.parts.outbox.finish()
+    assert await sessions.value(LEFT) == 0
 
 
 async def test_an_effect_that_fails_causes_no_event(sessions: Replica) -> None:
