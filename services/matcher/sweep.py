@@ -75,12 +75,12 @@ class Sweep:
     async def pair_waiting(self) -> None:
         """Pair all who have become acceptable, longest waiting first."""
         _, measured = await self._upkeep.measure()
-        peopled = {(pair.native, pair.practice) for pair in measured if pair.waiting}
+        sizes = {(pair.native, pair.practice): pair.waiting for pair in measured}
         offset, page_size = 0, self._settings.sweep_page_size
         while tickets := await self._upkeep.waiting(offset, page_size):
-            paired = await self._pair([each for each in tickets if _may_meet(each, peopled)])
-            # A pair takes two away from before or after here: rather look twice than skip.
-            offset += max(0, len(tickets) - 2 * paired)
+            paired = await self._pair([each for each in tickets if _may_choose(each, sizes)])
+            # A pair takes up to two away from before the next page: rather look twice than skip.
+            offset = max(0, offset + len(tickets) - 2 * paired)
             await self._upkeep.go_on(self._turn_s)
 
     async def publish_figures(self) -> None:
@@ -106,8 +106,11 @@ class Sweep:
         return len(matches)
 
 
-def _may_meet(ticket: Ticket, peopled: set[tuple[str, str]]) -> bool:
-    return any((practice, native) in peopled for native, practice in buckets(ticket))
+def _may_choose(ticket: Ticket, sizes: dict[tuple[str, str], int]) -> bool:
+    """Whether somebody may suit, and the ticket is not of the larger side: the fewer choose, so
+    that thousands do not each look at the one they cannot have."""
+    pairs = [(sizes.get(own, 0), sizes.get(own[::-1], 0)) for own in buckets(ticket)]
+    return any(others > 0 and mine <= others for mine, others in pairs)
 
 
 def _fullest_first(pair: PairMeasured) -> tuple[int, str, str]:

@@ -190,8 +190,8 @@ def test_any_history_of_the_pool_is_one_of_the_model(redis_url: str) -> None:
     run_state_machine_as_test(
         Connected,
         settings=hypothesis_settings(
-            max_examples=30,
-            stateful_step_count=40,
+            max_examples=25,
+            stateful_step_count=30,
             deadline=None,
             phases=[Phase.generate],  # Times are real: a history cannot be shortened by repeating.
             suppress_health_check=list(HealthCheck),
