@@ -18,7 +18,6 @@ from services.sessions.store import (
 from services.sessions.store.database import Database, Transaction
 from shared import languages
 from shared.domain import Profile, RequestEndReason, UserState
-from shared.errors import Refused
 from shared.events import UserErased, UserRegistered
 from shared.identifiers import UserId
 from shared.requests import (
@@ -135,7 +134,6 @@ VERSIONS_MAX = 500
 
 
 async def get_versions(database: Database, asked: GetVersions) -> dict[UserId, int]:
-    if len(asked.user_ids) > VERSIONS_MAX:
-        raise Refused("too-many-users", f"at most {VERSIONS_MAX} users at a time")
+    assert len(asked.user_ids) <= VERSIONS_MAX, "the asker keeps to the limit"
     async with database.connection() as connection:
         return await states.versions(connection, asked.user_ids)

@@ -12,7 +12,6 @@ import msgspec
 
 from services.sessions.config import DatabaseSettings
 from services.sessions.store.failures import Overtaken, failures_mapped
-from shared.errors import Unavailable
 from shared.events import AnyEvent
 from shared.identifiers import UserId
 
@@ -131,12 +130,15 @@ class Database:
         `with_partners` locks the partners in their live sessions too. Overtaken transactions run
         again from the start with a fresh `Transaction`, so `body` must only touch that.
         """
-        for attempt in range(self._settings.database_tries_max):
+        tries_max = self._settings.database_tries_max
+        for attempt in range(1, tries_max + 1):
             try:
                 return await self._try(user_ids, body, with_partners, skip_locked)
             except Overtaken:
+                if attempt == tries_max:
+                    raise
                 await asyncio.sleep(random.uniform(0, 0.01) * 2**attempt)
-        raise Unavailable("postgres")
+        raise AssertionError("the last try returns or raises")
 
     async def _try(
         self,

@@ -8,8 +8,11 @@ import asyncpg
 from shared.errors import Rejected, Unavailable
 
 
-class Overtaken(Exception):
+class Overtaken(Unavailable):
     """Another transaction came between: nothing was changed, try the whole again."""
+
+    def __init__(self) -> None:
+        super().__init__("postgres")
 
 
 _OVERTAKEN = (

@@ -3,6 +3,7 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from functools import partial
 
+import asyncpg
 import pytest
 import pytest_asyncio
 from msgspec import Struct
@@ -175,3 +176,44 @@ async def test_too_many_connections_are_unavailable(settings: Settings) -> None:
                 await Database.connect(replace(settings, database_url=url))
         finally:
             await first.rows("DROP ROLE crowd")
+
+
+async def test_an_overtaken_transaction_runs_again_from_the_start(sessions: Replica) -> None:
+    tries = 0
+
+    async def overtaken_twice(_: Transaction) -> int:
+        nonlocal tries
+        tries += 1
+        if tries < 3:
+            raise asyncpg.DeadlockDetectedError
+        return tries
+
+    assert await sessions.parts.outbox.transact((), overtaken_twice) == 3
+
+
+async def test_a_transaction_that_is_always_overtaken_is_unavailable(sessions: Replica) -> None:
+    async def overtaken(_: Transaction) -> None:
+        raise asyncpg.SerializationError
+
+    with pytest.raises(Unavailable, match="postgres"):
+        await sessions.parts.outbox.transact((), overtaken)
+
+
+async def test_a_real_deadlock_is_resolved(sessions: Replica) -> None:
+    ana, ben = await sessions.pair()
+    both_hold = asyncio.Barrier(2)
+    tries: list[UserId] = []
+
+    async def crosswise(first: UserId, second: UserId, transaction: Transaction) -> None:
+        tries.append(first)
+        change = "UPDATE users SET interests = array_append(interests, 'x') WHERE id = $1"
+        await transaction.connection.execute(change, first)
+        if len(tries) <= 2:
+            await both_hold.wait()
+        await transaction.connection.execute(change, second)
+
+    transact = sessions.parts.outbox.transact
+    await asyncio.gather(
+        transact((), partial(crosswise, ana, ben)), transact((), partial(crosswise, ben, ana))
+    )
+    assert len(tries) == 3
