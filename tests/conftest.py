@@ -38,7 +38,7 @@ def pytest_runtest_makereport(
     """A test that failed shows the ends of its services' logs."""
     report = yield
     stacks = getattr(item, "funcargs", {}).get("stacks")
-    if report.when == "call" and report.failed and isinstance(stacks, Stacks):
+    if report.when != "teardown" and report.failed and isinstance(stacks, Stacks):
         stacks.failures += 1
         report.sections.append(("services", stacks.logs()))
     return report

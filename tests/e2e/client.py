@@ -15,6 +15,7 @@ from websockets.exceptions import ConnectionClosed, InvalidHandshake
 from websockets.typing import Subprotocol
 
 SUBPROTOCOL = Subprotocol("parley.v1")
+INSIST_S = 60.0
 BACKOFF_S = (0.05, 0.1, 0.2, 0.5, 1.0)
 
 
@@ -120,8 +121,8 @@ class Person:
         return str(answer.json()["request_id"])
 
     async def insist(self, **body: Any) -> str:
-        """Ask as an app does: one idempotency key, any gateway, until one accepts (30 s)."""
-        async with asyncio.timeout(30):
+        """Ask as an app does: one idempotency key, any gateway, until one accepts."""
+        async with asyncio.timeout(INSIST_S):
             for attempt in itertools.count():
                 answer = await self.try_call(
                     "POST", "/match/request", body, key=f"ask-{self.id}", gateway=attempt
@@ -162,7 +163,7 @@ class Person:
 
     async def _stay(self) -> None:
         for attempt, home in enumerate(itertools.cycle(self.gateways)):
-            with suppress(OSError, InvalidHandshake, ConnectionClosed, TimeoutError):
+            with suppress(OSError, InvalidHandshake, TimeoutError):
                 await self._listen(home, attempt)
             if self.close_codes and self.close_codes[-1] >= 4500:
                 return
@@ -187,10 +188,11 @@ class Person:
                     body = msgspec.json.decode(message, type=dict[str, Any])
                     self.frames.append(Frame(time.monotonic(), attempt, body))
                     self._news.set()
+            except ConnectionClosed:
+                pass  # The close code says it all.
             finally:
                 self.socket = None
         self.close_codes.append(socket.close_code or 1006)
-        self._news.set()
 
     # What was heard
 
