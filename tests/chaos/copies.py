@@ -24,6 +24,7 @@ INBOX_OF = {
 }
 DELAY_MAX_S = 12.0
 """Copies come late and out of order: after whatever they told of is long over."""
+TICK_S = 0.02
 HEARD_MAX = 200_000
 
 
@@ -42,8 +43,11 @@ class Copies:
         self.share = share
         self.heard: list[Heard] = []
         self.republished = 0
+        self.keep_on = True
+        """Put some ticket back at every tick, long over or not: matchers are never idle."""
         self._due: list[tuple[float, int, AbstractIncomingMessage]] = []
         self._order = itertools.count()
+        self._tickets: list[AbstractIncomingMessage] = []
 
     def bodies(self, kind: str) -> dict[str, Raw]:
         """The events of one type by event id: those published again count once."""
@@ -53,6 +57,8 @@ class Copies:
         assert message.type is not None and message.message_id is not None
         assert len(self.heard) < HEARD_MAX, "events without end"
         self.heard.append(Heard(message.type, message.message_id, Raw(message.body)))
+        if message.type == "ticket.opened":
+            self._tickets.append(message)
         if message.type in INBOX_OF and random.random() < self.share:
             due = time.monotonic() + random.uniform(0, DELAY_MAX_S)
             heapq.heappush(self._due, (due, next(self._order), message))
@@ -60,11 +66,13 @@ class Copies:
     async def put_back(self, exchange: AbstractExchange) -> None:
         """For ever: what is due goes into its inbox once more, as it was."""
         while True:
+            due = [random.choice(self._tickets)] if self._tickets and self.keep_on else []
             while self._due and self._due[0][0] <= time.monotonic():
-                _, _, message = heapq.heappop(self._due)
+                due.append(heapq.heappop(self._due)[2])
+            for message in due:
                 await exchange.publish(copy_of(message), INBOX_OF[str(message.type)])
                 self.republished += 1
-            await asyncio.sleep(0.02)
+            await asyncio.sleep(TICK_S)
 
     def all_put_back(self) -> None:
         assert not self._due, f"{len(self._due)} copies are still to come"

@@ -83,6 +83,7 @@ async def test_the_ledger_balances(stacks: Stacks) -> None:
                 tasks.create_task(kill_them(it))
                 for person in people.people:
                     tasks.create_task(ask(person))
+            copied.keep_on = False
             await asyncio.to_thread(it.stack.wait_ready)
             await eventually(copied.all_put_back, deadline_s=30)
             requests = await eventually(lambda: ledger.ended_requests(stores), deadline_s=70)
