@@ -20,7 +20,6 @@ from services.gateway.realtime.card import Cards
 from services.gateway.realtime.connections import Connections
 from services.gateway.realtime.doorbell import Doorbell
 from services.gateway.realtime.hello import Introductions
-from services.gateway.realtime.memory import Memory
 from services.gateway.realtime.presence import Presence
 from services.gateway.realtime.refresh import Refresh
 from services.gateway.realtime.silence import announce_silent
@@ -30,6 +29,7 @@ from shared.bus import Bus
 from shared.config import Seconds
 from shared.domain import PendingRequest
 from shared.errors import Unavailable
+from shared.memory import Memory
 from shared.messaging import Asker, Publisher
 from shared.ops import Ops
 from shared.runner import Runtime, every, ready_when

@@ -7,9 +7,9 @@ from datetime import UTC, datetime
 import msgspec
 
 from services.gateway.api.settings import ApiSettings
-from services.gateway.realtime.memory import Memory, command
 from shared.errors import Unavailable
 from shared.events import PoolMeasured
+from shared.memory import Memory, command
 
 KEY = "gateway:queue"
 

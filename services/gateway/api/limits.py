@@ -4,21 +4,18 @@ Availability over throttling: while Redis does not answer, every call is admitte
 """
 
 import asyncio
-import hashlib
 import time
 from collections.abc import Callable
-from importlib.resources import files
 
 import structlog
 from msgspec import Struct
 
 from services.gateway.api.settings import ApiSettings
-from services.gateway.realtime.memory import Memory, Script
 from shared.errors import Refused, Unavailable
+from shared.memory import Memory, Script
 
 PERIOD_US = 60_000_000
-SOURCE = files(__package__).joinpath("lua", "admit.lua").read_text(encoding="utf-8")
-ADMIT = Script(SOURCE, hashlib.sha1(SOURCE.encode(), usedforsecurity=False).hexdigest())
+ADMIT = Script.load(__package__, "admit")
 
 _log = structlog.get_logger(__name__)
 

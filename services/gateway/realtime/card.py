@@ -12,16 +12,16 @@ from msgspec import Struct
 
 from services.gateway.realtime.connections import Connection, Connections
 from services.gateway.realtime.doorbell import ring
-from services.gateway.realtime.memory import Command, Memory, Script, Value, command
 from services.gateway.realtime.presence import Presence, milliseconds
 from services.gateway.realtime.settings import RealtimeSettings
 from shared.domain import UserState
 from shared.identifiers import ConnectionId, UserId
+from shared.memory import Command, Memory, Script, Value, command
 
-_tell = Script.load("tell")
-_take = Script.load("take")
-_refresh = Script.load("refresh")
-_release = Script.load("release")
+_tell = Script.load(__package__, "tell")
+_take = Script.load(__package__, "take")
+_refresh = Script.load(__package__, "refresh")
+_release = Script.load(__package__, "release")
 _decoder = msgspec.json.Decoder(UserState)
 _encoder = msgspec.json.Encoder()
 NO_VERSION = -1

@@ -10,11 +10,11 @@ from collections.abc import Awaitable, Callable, Sequence
 
 import structlog
 
-from services.gateway.realtime.memory import Command, Memory, command
 from services.gateway.realtime.presence import milliseconds
 from services.gateway.realtime.settings import RealtimeSettings
 from shared.errors import Unavailable
 from shared.identifiers import UserId
+from shared.memory import Command, Memory, command
 
 # Ids answered by one read: one pipeline of cards follows.
 BATCH = 500

@@ -10,10 +10,10 @@ from datetime import UTC, datetime
 
 from msgspec import Struct
 
-from services.gateway.realtime.memory import Command, Memory, Script, command
 from services.gateway.realtime.settings import RealtimeSettings
 from shared.config import Seconds
 from shared.identifiers import UserId
+from shared.memory import Command, Memory, Script, command
 
 # One hash tag: the sweep's script reads all three.
 WATCH_KEY = "gateway:{presence}:watch"
@@ -23,9 +23,9 @@ PULSE_KEY = "gateway:pulse"
 # A pulse is forgotten after a minute.
 PULSE_LIFETIME_MS = 60_000
 
-_watch = Script.load("watch")
-_renew = Script.load("renew")
-_sweep = Script.load("sweep")
+_watch = Script.load(__package__, "watch")
+_renew = Script.load(__package__, "renew")
+_sweep = Script.load(__package__, "sweep")
 
 
 def milliseconds(duration_s: Seconds) -> int:

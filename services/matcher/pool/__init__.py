@@ -1,1 +1,4 @@
-"""The pool in Redis. Only this folder knows Redis, and the scripts in `lua/` beside it."""
+"""The pool in Redis. Only this folder knows its keys, and the scripts in `lua/` beside it."""
+
+LUA_OF = "services.matcher"
+"""The package whose `lua/` holds the scripts."""

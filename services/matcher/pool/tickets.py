@@ -12,17 +12,22 @@ from msgspec import Struct
 
 from services.matcher.config import PoolSettings
 from services.matcher.matching import Pairing, buckets
-from services.matcher.pool import keys
-from services.matcher.pool.connection import Connection, reaching
+from services.matcher.pool import LUA_OF, keys
 from shared import events
 from shared.domain import Ticket
 from shared.events import MatchFound
 from shared.identifiers import RequestId, UserId
 from shared.languages import primary
+from shared.memory import Memory, Script, command
 
 TOMBSTONE_MS = 60_000
 """How long a tombstone outlives its ticket, whose time is then past for any redelivery anyway."""
 
+_open = Script.load(LUA_OF, "open")
+_candidates = Script.load(LUA_OF, "candidates")
+_claim = Script.load(LUA_OF, "claim")
+_published = Script.load(LUA_OF, "published")
+_close = Script.load(LUA_OF, "close")
 _ticket_decoder = msgspec.json.Decoder(Ticket)
 
 
@@ -68,8 +73,8 @@ class Opened(Struct, frozen=True, kw_only=True):
 class Pool:
     """The tickets that wait."""
 
-    def __init__(self, connection: Connection, settings: PoolSettings) -> None:
-        self._connection = connection
+    def __init__(self, memory: Memory, settings: PoolSettings) -> None:
+        self._memory = memory
         self._settings = settings
 
     async def open(self, ticket: Ticket) -> Opened:
@@ -79,8 +84,7 @@ class Pool:
         Repeated at the same attempt it changes nothing and reads again.
         """
         own, complements = _bucket_keys(ticket)
-        outcome, now_ms, match, *page = await self._connection.run(
-            "open",
+        opening = _open.call(
             [
                 *(keys.TICKETS, keys.ATTEMPTS, keys.WAITING, keys.EXPIRIES, keys.BUCKETS),
                 *(keys.tombstone(ticket.request_id), keys.met(ticket.user_id)),
@@ -92,6 +96,7 @@ class Pool:
                 *(msgspec.json.encode(ticket), len(own), self._per_bucket(len(own))),
             ],
         )
+        [[outcome, now_ms, match, *page]] = await self._memory.run([opening])
         if outcome == b"older":
             await self.remove(ticket.request_id)
             return await self.open(ticket)
@@ -105,11 +110,11 @@ class Pool:
         """Page `number` of those who may suit the ticket; a stale read, only a claim decides."""
         _, complements = _bucket_keys(ticket)
         size = self._per_bucket(len(complements))
-        now_ms, *page = await self._connection.run(
-            "candidates",
+        reading = _candidates.call(
             [keys.TICKETS, keys.met(ticket.user_id), *complements],
             [ticket.request_id, number * size, size],
         )
+        [[now_ms, *page]] = await self._memory.run([reading])
         return _page(now_ms, *page, number=number)
 
     async def claim(self, pairing: Pairing, match: MatchFound) -> Claim:
@@ -120,8 +125,7 @@ class Pool:
         """
         sides, limits = match.sides, self._settings
         learnt, taught = primary(pairing.first_practises), primary(pairing.second_practises)
-        reply: bytes = await self._connection.run(
-            "claim",
+        claiming = _claim.call(
             [
                 *(keys.TICKETS, keys.ATTEMPTS, keys.WAITING, keys.EXPIRIES),
                 *(keys.UNPUBLISHED, keys.CLAIMED),
@@ -140,14 +144,13 @@ class Pool:
                 *(int(limits.pool_waits_expire_s * 1000), limits.pool_waits_kept),
             ],
         )
+        [reply] = await self._memory.run([claiming])
         return Claim(reply.decode())
 
     async def published(self, *matches: MatchFound) -> None:
         """The matches have been published; they are no longer kept for that."""
-        with reaching():
-            async with self._connection.client.pipeline(transaction=True) as together:
-                ids = [match.match_id for match in matches]
-                await together.hdel(keys.UNPUBLISHED, *ids).zrem(keys.CLAIMED, *ids).execute()
+        ids = [match.match_id for match in matches]
+        await self._memory.run([_published.call([keys.UNPUBLISHED, keys.CLAIMED], ids)])
 
     async def close(self, request_id: RequestId, expires_at: datetime) -> None:
         """Take the request out for good: no attempt of it enters again. Also before any has."""
@@ -161,11 +164,9 @@ class Pool:
         """Read the ticket for its buckets, then take it out if it is still that one, else again."""
         done = 0
         while not done:
-            with reaching():
-                body = await self._connection.client.hget(keys.TICKETS, request_id)
+            [body] = await self._memory.run([command("HGET", keys.TICKETS, request_id)])
             held = _bucket_keys(read_ticket(body))[0] if body else []
-            done = await self._connection.run(
-                "close",
+            closing = _close.call(
                 [
                     *(keys.TICKETS, keys.ATTEMPTS, keys.WAITING, keys.EXPIRIES),
                     keys.tombstone(request_id),
@@ -173,6 +174,7 @@ class Pool:
                 ],
                 [request_id, body or b"", tombstone_until],
             )
+            [done] = await self._memory.run([closing])
 
     def _per_bucket(self, buckets_read: int) -> int:
         limits = self._settings

@@ -8,11 +8,11 @@ import pytest_asyncio
 
 from services.matcher.config import Settings
 from services.matcher.pairing import Matchmaker
-from services.matcher.pool.connection import Connection
 from services.matcher.pool.tickets import Pool
 from services.matcher.pool.upkeep import Upkeep
 from services.matcher.sweep import Sweep
 from shared.config import Seconds
+from shared.memory import Memory
 from shared.testing import RecordingPublisher
 
 
@@ -27,31 +27,35 @@ def settings(clean_redis_url: str) -> Settings:
     )
 
 
+def opened(settings: Settings) -> Memory:
+    return Memory.open(settings.redis_url, settings.redis_timeout_s, settings.redis_connections_max)
+
+
 @pytest_asyncio.fixture
-async def connection(settings: Settings) -> AsyncIterator[Connection]:
-    connection = await Connection.connect(settings)
-    yield connection
-    await connection.close()
+async def memory(settings: Settings) -> AsyncIterator[Memory]:
+    memory = opened(settings)
+    yield memory
+    await memory.close()
 
 
 @pytest_asyncio.fixture
 async def pools(settings: Settings) -> AsyncIterator[list[Pool]]:
     """Four processes' ends of one pool."""
     async with AsyncExitStack() as stack:
-        connections = [await Connection.connect(settings) for _ in range(4)]
-        for each in connections:
+        memories = [opened(settings) for _ in range(4)]
+        for each in memories:
             stack.push_async_callback(each.close)
-        yield [Pool(each, settings) for each in connections]
+        yield [Pool(each, settings) for each in memories]
 
 
 @pytest.fixture
-def pool(connection: Connection, settings: Settings) -> Pool:
-    return Pool(connection, settings)
+def pool(memory: Memory, settings: Settings) -> Pool:
+    return Pool(memory, settings)
 
 
 @pytest.fixture
-def upkeep(connection: Connection) -> Upkeep:
-    return Upkeep(connection)
+def upkeep(memory: Memory) -> Upkeep:
+    return Upkeep(memory)
 
 
 @pytest.fixture

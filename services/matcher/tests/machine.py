@@ -10,7 +10,6 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant
 from services.matcher import handlers, matching
 from services.matcher.config import Settings
 from services.matcher.pairing import Matchmaker
-from services.matcher.pool.connection import Connection
 from services.matcher.pool.tickets import Outcome, Pool
 from services.matcher.pool.upkeep import Upkeep
 from services.matcher.sweep import Sweep
@@ -18,6 +17,7 @@ from services.matcher.tests.model import Model, lapsed
 from shared.config import Seconds
 from shared.domain import Ticket
 from shared.events import MatchFound, TicketOpened
+from shared.memory import Memory, command
 from shared.testing import RecordingPublisher
 
 PATIENT_S = matching.THRESHOLD_FALLS_S
@@ -39,11 +39,10 @@ class Machine(RuleBasedStateMachine):
             unpublished_after_s=Seconds(-1),
         )
         self.runner = asyncio.Runner()
-        self.connection = self.run(Connection.connect(self.settings))
-        self.redis = self.connection.client
-        self.run(self.redis.flushdb())
-        self.pool = Pool(self.connection, self.settings)
-        self.upkeep = Upkeep(self.connection)
+        self.memory = Memory.open(redis_url, Seconds(2), 4)
+        self.run(self.memory.run([command("FLUSHDB")]))
+        self.pool = Pool(self.memory, self.settings)
+        self.upkeep = Upkeep(self.memory)
         self.matchmaker = Matchmaker(self.pool, self.publisher, self.settings)
         self.sweep = Sweep(
             *(self.pool, self.upkeep, self.matchmaker, self.publisher, self.settings),
@@ -78,15 +77,17 @@ class Machine(RuleBasedStateMachine):
             self.run(self.sweep.publish_unpublished())
             self.run(self.forget_what_expires())
             self.run(self.upkeep.measure())
-            assert self.run(self.redis.keys("*")) == []
+            assert self.run(self.memory.run([command("KEYS", "*")])) == [[]]
         finally:
-            self.run(self.connection.close())
+            self.run(self.memory.close())
             self.runner.close()
 
     async def forget_what_expires(self) -> None:
-        for name in await self.redis.keys("*"):
-            if await self.redis.pttl(name) >= 0:
-                await self.redis.delete(name)
+        [names] = await self.memory.run([command("KEYS", "*")])
+        lifetimes_ms = await self.memory.run([command("PTTL", name) for name in names])
+        for name, lifetime_ms in zip(names, lifetimes_ms, strict=True):
+            if lifetime_ms >= 0:
+                await self.memory.run([command("DEL", name)])
 
     async def open(self, ticket: Ticket) -> None:
         event = TicketOpened(correlation_id=ticket.request_id, ticket=ticket)

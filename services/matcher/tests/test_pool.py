@@ -5,18 +5,15 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from msgspec import structs
-from redis.exceptions import ResponseError
 
-from services.matcher.config import Settings
 from services.matcher.matching import Pairing, weigh
 from services.matcher.pairing import found
 from services.matcher.pool import keys
-from services.matcher.pool.connection import Connection
 from services.matcher.pool.tickets import Claim, Outcome, Pool
 from services.matcher.pool.upkeep import Upkeep
 from services.matcher.tests.people import ticket
 from shared.domain import Ticket
-from shared.errors import Unavailable
+from shared.memory import Memory, command
 from shared.testing import eventually
 
 
@@ -198,36 +195,13 @@ async def test_whom_one_was_matched_with_is_remembered(pool: Pool) -> None:
     assert again.page.met == {b.user_id}
 
 
-async def test_scripts_are_loaded_again_when_redis_forgets_them(
-    pool: Pool, connection: Connection
-) -> None:
-    await put_in(pool, ticket("en", "es"))
-    await connection.client.script_flush()
-    await put_in(pool, ticket("en", "es"))
-
-
-async def test_an_unreachable_redis_is_unavailable(settings: Settings) -> None:
-    with pytest.raises(Unavailable, match="redis"):
-        await Connection.connect(structs.replace(settings, redis_url="redis://127.0.0.1:1"))
-
-
-async def test_a_redis_that_cannot_write_is_unavailable(
-    pool: Pool, connection: Connection, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    async def refuse(*_: object, **__: object) -> None:
-        raise ResponseError("MISCONF Redis is configured to save snapshots, but cannot")
-
-    monkeypatch.setattr(connection, "_scripts", {"open": refuse})
-    with pytest.raises(Unavailable, match="redis"):
-        await pool.open(ticket("en", "es"))
-
-
-async def test_everything_stands_under_the_hash_tag(pool: Pool, connection: Connection) -> None:
+async def test_everything_stands_under_the_hash_tag(pool: Pool, memory: Memory) -> None:
     a, b = ticket("en", "es"), ticket("es", "en")
     await put_in(pool, a, b, ticket("en", "fr"))
     await pool.claim(paired(a, b), found(paired(a, b)))
     await pool.close(ticket("en", "es").request_id, datetime.now(UTC) + timedelta(seconds=9))
-    names = [name.decode() for name in await connection.client.keys("*")]
+    [found_names] = await memory.run([command("KEYS", "*")])
+    names = [name.decode() for name in found_names]
     assert names
     assert all(name.startswith("{pool}:") for name in names)
     assert keys.tombstone(a.request_id) in names

@@ -28,6 +28,7 @@ from services.matcher.tests.people import USERS, may_meet, tickets
 from shared.domain import Ticket
 from shared.errors import Unavailable
 from shared.events import MatchFound, TicketClosed
+from shared.memory import command
 
 people = partial(tickets, tags=("en", "es", "pt-BR", "pt-PT"))
 
@@ -165,8 +166,12 @@ class PoolMachine(Machine):
         over = structs.replace(ticket, expires_at=past)
         self.model.waiting[ticket.request_id] = over
         body = msgspec.json.encode(over)
-        self.run(self.redis.hset(keys.TICKETS, ticket.request_id, body))
-        self.run(self.redis.zadd(keys.EXPIRIES, {ticket.request_id: past.timestamp() * 1000}))
+        past_ms = int(past.timestamp() * 1000)
+        writing = [
+            command("HSET", keys.TICKETS, ticket.request_id, body),
+            command("ZADD", keys.EXPIRIES, past_ms, ticket.request_id),
+        ]
+        self.run(self.memory.run(writing))
 
     @rule()
     def the_sweep_drops_what_is_past_its_time(self) -> None:
@@ -178,7 +183,7 @@ class PoolMachine(Machine):
     @precondition(lambda self: len(self.model.waiting) > 5)
     @rule()
     def redis_comes_back_empty(self) -> None:
-        self.run(self.redis.flushdb())
+        self.run(self.memory.run([command("FLUSHDB")]))
         self.model.flush()
 
 

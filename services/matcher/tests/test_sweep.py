@@ -7,7 +7,6 @@ from services.matcher.config import Settings
 from services.matcher.matching import weigh
 from services.matcher.pairing import Matchmaker, found
 from services.matcher.pool import keys
-from services.matcher.pool.connection import Connection
 from services.matcher.pool.tickets import Claim, Pool
 from services.matcher.pool.upkeep import Upkeep
 from services.matcher.sweep import Sweep
@@ -15,6 +14,7 @@ from services.matcher.tests.people import requests_of, ticket
 from shared.domain import Ticket
 from shared.errors import Unavailable
 from shared.events import MatchFound, PairMeasured, PoolLost, PoolMeasured
+from shared.memory import Memory, command
 from shared.testing import RecordingPublisher, eventually
 
 
@@ -93,14 +93,14 @@ async def test_an_unpublished_match_waits_for_the_broker(
 
 
 async def test_tickets_past_their_time_are_taken_out(
-    pool: Pool, sweep: Sweep, connection: Connection
+    pool: Pool, sweep: Sweep, memory: Memory
 ) -> None:
     await put_in(pool, *(ticket("en", "es fr", lasts_s=0.02) for _ in range(9)))
 
     async def all_gone() -> None:
         await sweep.drop_expired()
         await sweep.publish_figures()
-        assert await connection.client.keys("*") == []
+        assert await memory.run([command("KEYS", "*")]) == [[]]
 
     await eventually(all_gone)
 
@@ -120,24 +120,24 @@ async def test_a_strange_redis_is_told_as_lost_until_the_telling_is_confirmed(
 
 
 async def test_an_emptied_or_restarted_redis_is_told(
-    sweep: Sweep, publisher: RecordingPublisher, connection: Connection
+    sweep: Sweep, publisher: RecordingPublisher, memory: Memory
 ) -> None:
     await sweep.check_epoch()
-    await connection.client.flushdb()
+    await memory.run([command("FLUSHDB")])
     await sweep.check_epoch()
-    await connection.client.set(keys.EPOCH, "the run_id before the restart")
+    await memory.run([command("SET", keys.EPOCH, "the run_id before the restart")])
     await sweep.check_epoch()
     assert len(publisher.of(PoolLost)) == 3
 
 
 async def test_a_loss_during_the_telling_of_a_loss_is_told_too(
-    pool: Pool, upkeep: Upkeep, settings: Settings, connection: Connection
+    pool: Pool, upkeep: Upkeep, settings: Settings, memory: Memory
 ) -> None:
     class Flushing(RecordingPublisher):
         async def publish(self, *published: object) -> None:
             await super().publish(*published)  # type: ignore[arg-type]
             if len(self.published) == 1:
-                await connection.client.flushdb()
+                await memory.run([command("FLUSHDB")])
 
     publisher = Flushing()
     matchmaker = Matchmaker(pool, publisher, settings)

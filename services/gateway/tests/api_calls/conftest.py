@@ -15,7 +15,6 @@ from services.gateway.api.routing import application
 from services.gateway.api.settings import ApiSettings
 from services.gateway.api.tokens import Tokens
 from services.gateway.queue import QueueFigures
-from services.gateway.realtime.memory import Memory
 from shared.config import Seconds
 from shared.domain import (
     Level,
@@ -27,6 +26,7 @@ from shared.domain import (
     UserState,
 )
 from shared.identifiers import RequestId, UserId, new_id
+from shared.memory import Memory, command
 from shared.ops import Ops
 from shared.requests import OpenRequest, RegisterUser, RequestOpened
 from shared.testing import ScriptedAsker
@@ -162,7 +162,7 @@ class Api:
         assert document["correlation_id"] == answer.headers["x-correlation-id"]
         if not asked:
             assert self.asker.asked == [] and self.cards.told == []
-            keys = [key async for key in self.memory.client.scan_iter()]
+            [keys] = await self.memory.run([command("KEYS", "*")])
             assert all(key.startswith(b"gateway:limit:") for key in keys)
         return document
 

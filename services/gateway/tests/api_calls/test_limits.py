@@ -5,9 +5,9 @@ import pytest
 
 from services.gateway.api.limits import Charge, Limits
 from services.gateway.api.settings import ApiSettings
-from services.gateway.realtime.memory import Memory
 from shared.config import Seconds
 from shared.errors import Refused
+from shared.memory import Memory, command
 from shared.testing import eventually
 
 NOBODY_LISTENS = "redis://127.0.0.1:1"
@@ -40,7 +40,8 @@ async def test_an_allowance_comes_back_evenly(memory: Memory) -> None:
 
 async def test_a_limit_forgets_who_has_not_called(memory: Memory) -> None:
     await Limits(memory, ApiSettings()).admit(Charge("user", "u", 60))
-    assert 0 < await memory.client.pttl("gateway:limit:user:u") <= 1000
+    [lifetime_ms] = await memory.run([command("PTTL", "gateway:limit:user:u")])
+    assert 0 < lifetime_ms <= 1000
 
 
 async def test_the_strictest_of_several_limits_tells_when_to_come_back(memory: Memory) -> None:

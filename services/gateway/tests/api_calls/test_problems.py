@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 import shared.requests
 from services.gateway.api.problems import PROBLEMS
+from shared.memory import command
 from shared.requests import CancelRequest
 
 ANA: dict[str, Any] = {
@@ -179,7 +180,7 @@ async def test_a_foreign_origin_is_403_and_reads_nothing(api: Any, origin: str) 
     answer = await api.call("POST", "/match/request", json={}, headers={"Origin": origin})
     await api.refused(403, "foreign-origin", answer)
     assert "access-control-allow-origin" not in answer.headers
-    assert await api.memory.client.dbsize() == 0
+    assert await api.memory.run([command("DBSIZE")]) == [0]
 
 
 @pytest.mark.parametrize(

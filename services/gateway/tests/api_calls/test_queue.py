@@ -5,10 +5,10 @@ import pytest
 
 from services.gateway.api.settings import ApiSettings
 from services.gateway.queue import KEY, QueueFigures
-from services.gateway.realtime.memory import Memory
 from shared.config import Seconds
 from shared.errors import Unavailable
 from shared.events import PairMeasured, PoolMeasured
+from shared.memory import Memory, command
 
 PAIRS = (
     PairMeasured(native="es", practice="en", waiting=1, recent_waits_s=(3, 4, 5)),
@@ -30,8 +30,8 @@ async def test_figures_are_shared_by_all_gateways(memory: Memory) -> None:
 async def test_figures_of_a_matcher_that_is_gone_go_too(memory: Memory) -> None:
     figures = QueueFigures(memory, ApiSettings())
     await figures.store(measured(age_s=14))
-    assert 0 < await memory.client.pttl(KEY) <= 1000
-    await memory.client.delete(KEY)
+    [lifetime_ms, _] = await memory.run([command("PTTL", KEY), command("DEL", KEY)])
+    assert 0 < lifetime_ms <= 1000
     await figures.store(measured(age_s=16))
     assert await figures.read() is None
 

@@ -5,11 +5,11 @@ from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 
 from services.gateway.realtime.connections import Connection
-from services.gateway.realtime.memory import command
 from services.gateway.tests.realtime.lives import Life
 from services.gateway.tests.realtime.world import Running, World
 from shared.config import Seconds
 from shared.identifiers import ConnectionId, new_id
+from shared.memory import command
 from shared.testing import eventually
 
 

@@ -4,7 +4,6 @@ import asyncio
 
 import pytest
 
-from services.gateway.realtime.memory import command
 from services.gateway.realtime.presence import SWEPT_KEY, WATCH_KEY
 from services.gateway.tests.realtime.lives import NOON, Life
 from services.gateway.tests.realtime.world import Running, World
@@ -12,6 +11,7 @@ from shared.config import Seconds
 from shared.errors import Unavailable
 from shared.events import PulseReturned, PulseSent, Silent, UserOffline
 from shared.identifiers import RequestId, SessionId
+from shared.memory import command
 from shared.testing import eventually
 
 

@@ -15,7 +15,6 @@ from services.gateway.api.tokens import Tokens
 from services.gateway.app import Gateway
 from services.gateway.config import Settings
 from services.gateway.realtime.doorbell import Doorbell
-from services.gateway.realtime.memory import Memory
 from services.gateway.server import listen, server
 from services.gateway.tests.realtime.lives import Life
 from shared.config import Seconds
@@ -23,6 +22,7 @@ from shared.domain import UserState
 from shared.errors import Refused, Unavailable
 from shared.events import StateChanged
 from shared.identifiers import UserId
+from shared.memory import Memory
 from shared.ops import Ops
 from shared.requests import GetState, GetVersions
 from shared.runner import every

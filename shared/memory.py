@@ -1,11 +1,10 @@
-"""The gateway's way into Redis: pipelines of scripts and commands, and what counts as out of reach.
+"""The way into Redis: pipelines of scripts and commands, and what counts as out of reach.
 
 Redis is fast memory that may vanish: nothing here is lost for good, so every failure to reach it
 is `Unavailable("redis")` and whoever asked tries again or goes on without.
 """
 
 import asyncio
-import builtins
 import hashlib
 from collections.abc import Sequence
 from importlib.resources import files
@@ -44,18 +43,21 @@ _NOT_NOW = ("MISCONF", "LOADING", "MASTERDOWN", "NOREPLICAS", "BUSY ")
 
 
 class Script(Struct, frozen=True):
-    """A Lua script: its text and the SHA-1 that names it on the server."""
+    """A Lua script: its text and the SHA-1 that names it on the server.
+
+    It may run twice, when the answer of the first run was lost, and must allow for that.
+    """
 
     source: str
     sha1: str
 
     @classmethod
-    def load(cls, name: str, package: str = __package__) -> "Script":
-        """`lua/<name>.lua` of a package: this one's, or that of another keeper of keys."""
+    def load(cls, package: str, name: str) -> "Script":
+        """`lua/<name>.lua` of the package that keeps the keys the script touches."""
         source = files(package).joinpath("lua", f"{name}.lua").read_text(encoding="utf-8")
         return cls(source, hashlib.sha1(source.encode(), usedforsecurity=False).hexdigest())
 
-    def call(self, keys: Sequence[str], arguments: Sequence[Value]) -> "Command":
+    def call(self, keys: Sequence[str], arguments: Sequence[Value] = ()) -> "Command":
         return Command(("EVALSHA", self.sha1, len(keys), *keys, *arguments), self)
 
 
@@ -79,7 +81,7 @@ class Memory:
     """A Redis server. Every method raises `Unavailable("redis")` when it is out of reach."""
 
     def __init__(self, client: redis.asyncio.Redis, timeout_s: Seconds) -> None:
-        self.client = client
+        self._client = client
         self._timeout_s = timeout_s
 
     @classmethod
@@ -95,8 +97,8 @@ class Memory:
             # 3.12 loses a cancellation that comes as it ends: the process would never stop.
             socket_timeout=None,
             socket_keepalive=True,
-            # Everything the gateway says to Redis may be said twice; the second try is for pooled
-            # connections that died with a restart of the server.
+            # Everything said to Redis may be said twice; the second try is for pooled connections
+            # that died with a restart of the server.
             retry=Retry(ExponentialBackoff(base=0.01, cap=0.1), retries=2),
             # RESP2 needs no handshake, and answers look the same on every version of the server.
             protocol=2,
@@ -104,8 +106,8 @@ class Memory:
         return cls(redis.asyncio.Redis(connection_pool=pool), timeout_s)
 
     async def close(self) -> None:
-        await self.client.aclose()
-        await self.client.connection_pool.disconnect()
+        await self._client.aclose()
+        await self._client.connection_pool.disconnect()
 
     async def ping(self) -> None:
         await self.run([command("PING")])
@@ -129,7 +131,7 @@ class Memory:
         return answers
 
     async def _pipeline(self, commands: Sequence[Command]) -> list[Any]:
-        pipeline = self.client.pipeline(transaction=False)
+        pipeline = self._client.pipeline(transaction=False)
         for one in commands:
             pipeline.execute_command(*one.words)
         try:
@@ -137,8 +139,8 @@ class Memory:
                 return list(await pipeline.execute(raise_on_error=False))
         except RedisError as error:
             raise _named(error) from error
-        except builtins.TimeoutError:
-            raise Unavailable("redis") from None
+        except OSError as error:  # the time-out is one
+            raise Unavailable("redis") from error
 
 
 def _named(error: RedisError) -> Exception:
