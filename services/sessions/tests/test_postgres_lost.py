@@ -2,6 +2,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from functools import partial
+from urllib.parse import urlsplit
 
 import asyncpg
 import pytest
@@ -169,7 +170,8 @@ async def test_too_many_connections_are_unavailable(settings: Settings) -> None:
     async with AsyncExitStack() as stack:
         first = await replica_of(settings, stack)
         user = await first.value("SELECT current_user")
-        await first.rows("CREATE ROLE crowd LOGIN CONNECTION LIMIT 1")
+        password = urlsplit(settings.database_url).password or ""
+        await first.rows(f"CREATE ROLE crowd LOGIN PASSWORD '{password}' CONNECTION LIMIT 1")
         try:
             url = settings.database_url.replace(f"//{user}", "//crowd", 1)
             with pytest.raises(Unavailable, match="postgres"):
