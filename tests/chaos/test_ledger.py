@@ -107,7 +107,7 @@ async def gather_everybody(people: Crowd) -> None:
         await people.arrive(f"En {number}", speaks("en", "es"), gateway=1)
 
     for begin in range(0, PAIRS, TOGETHER):
-        await asyncio.gather(*map(arrive, range(begin, begin + TOGETHER)))
+        await asyncio.gather(*map(arrive, range(begin, min(begin + TOGETHER, PAIRS))))
 
 
 async def kill_them(it: Wired) -> None:

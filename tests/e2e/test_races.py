@@ -52,7 +52,7 @@ async def arrive_in_pairs(people: Crowd) -> list[Pair]:
 
     pairs: list[Pair] = []
     for begin in range(0, PAIRS, TOGETHER):
-        pairs += await asyncio.gather(*map(arrive, range(begin, begin + TOGETHER)))
+        pairs += await asyncio.gather(*map(arrive, range(begin, min(begin + TOGETHER, PAIRS))))
     return pairs
 
 
