@@ -19,7 +19,7 @@ IN_STACK := test -f $(LOCAL)/env || { echo "parley: the stack is not up, run: ma
 	set -a; . $(LOCAL)/env; set +a;
 
 .DEFAULT_GOAL := help
-.PHONY: help up down clean logs migrate dead-letters demo bench test check fmt lint type lock house prepare
+.PHONY: help up down clean logs migrate dead-letters demo bench test check fmt lint type lock languages house prepare
 
 help: ## list what there is
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(firstword $(MAKEFILE_LIST)) | \
@@ -75,6 +75,9 @@ lock: prepare ## bring requirements/ up to date with pyproject.toml (ARGS=--upgr
 			$$(test $$group = dev || echo --constraint requirements/dev.txt) $(filter --upgrade%,$(ARGS)) \
 			--group pyproject.toml:$$group --output-file requirements/$$group.txt || exit 1; \
 	done
+
+languages: prepare ## make shared/languages.json anew, after an upgrade of its libraries
+	@$(PY) -m shared.languages_table
 
 house: prepare # the budgets, and what the tree must not say
 	@$(PY) -m pytest deploy/local/tests/test_house.py

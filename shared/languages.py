@@ -1,14 +1,16 @@
 """Languages as people name them: BCP 47 tags, normalised and checked, with their own names.
 
-Tags, aliases and names come from langcodes and language-data, loaded when first needed (a second
-or so): a process that serves users calls `warm` at its start.
+Tags and aliases come from langcodes, 3 MB. Names come from `languages.json`, which
+`shared/languages_table.py` makes out of language-data: that would take a process 280 MB.
 """
 
 from collections.abc import Sequence
 from functools import cache, lru_cache
+from pathlib import Path
 from typing import Final, Literal
 
 import langcodes
+import msgspec
 from langcodes import Language as Tag
 from msgspec import Struct
 
@@ -21,17 +23,10 @@ LANGUAGES_MAX: Final = 10
 TAG_LENGTH_MAX: Final = 35
 """RFC 5646, section 4.4.1: what a tag needs with everything in it that makes sense together."""
 
-# Primary languages beyond ISO 639-1 that people in language exchanges do name.
-_BEYOND_TWO_LETTERS: Final = (
-    *("ast", "bho", "ceb", "chr", "ckb", "fil", "gsw", "haw", "hmn", "kab"),
-    *("mai", "pcm", "scn", "tpi", "vec", "yue"),
-)
-# Two-letter codes of languages that nobody speaks on a call.
-_NOT_SPOKEN: Final = frozenset({"ae", "cu", "pi", "vo"})
+_TABLE: Final = Path(__file__).with_name("languages.json")
 _NO_LANGUAGE: Final = frozenset({"und", "mul", "mis", "zxx", "root"})
 # Who practises Norwegian means Bokmål, and whoever writes Nynorsk speaks with both.
 _SAME_BUCKET: Final = {"nb": "no", "nn": "no"}
-_RIGHT_TO_LEFT: Final = frozenset({"Adlm", "Arab", "Hebr", "Nkoo", "Rohg", "Syrc", "Thaa"})
 
 
 class Language(Struct, frozen=True):
@@ -93,15 +88,7 @@ def check(natives: Sequence[str] | None, practices: Sequence[Practice] | None) -
 @cache
 def known() -> tuple[Language, ...]:
     """Every language offered to choose from, by code."""
-    letters = "abcdefghijklmnopqrstuvwxyz"
-    codes = {first + second for first in letters for second in letters} - _NOT_SPOKEN
-    languages = (_offered(code) for code in sorted(codes.union(_BEYOND_TWO_LETTERS)))
-    return tuple(language for language in languages if language is not None)
-
-
-def warm() -> None:
-    """Load the data now rather than in somebody's first request."""
-    known()
+    return msgspec.json.decode(_TABLE.read_bytes(), type=tuple[Language, ...])
 
 
 def _tags(practices: Sequence[Practice]) -> list[str]:
@@ -135,12 +122,3 @@ def _is_public(language: Tag) -> bool:
 def _unknown(tag: str) -> Refused:
     shown = tag[:TAG_LENGTH_MAX]
     return Refused("unknown-language", f"{shown!r} names no known language", {"language": shown})
-
-
-def _offered(code: str) -> Language | None:
-    """None unless `code` is the bucket of a language."""
-    language = Tag.get(code)
-    if not language.is_valid() or primary(code) != code:
-        return None
-    is_right_to_left = language.maximize().script in _RIGHT_TO_LEFT
-    return Language(code, language.autonym(), "rtl" if is_right_to_left else "ltr")

@@ -1,13 +1,17 @@
 import string
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared import languages
+from shared import languages, languages_table
 from shared.domain import Level, Practice
 from shared.errors import Refused
 
+ROOT = Path(__file__).parents[2]
 TAGS = st.sampled_from([language.code for language in languages.known()])
 REGIONS = st.sampled_from(["", "-BR", "-us", "-GB", "-419", "-Latn", "-hans-CN", "-u-ca-gregory"])
 TAGLIKE = st.text(string.ascii_letters + string.digits + "-_é", max_size=40)
@@ -72,6 +76,21 @@ def test_any_text_is_normalised_for_good_or_refused(tag: str) -> None:
 def test_a_known_language_stays_itself_in_any_region_and_case(code: str, region: str) -> None:
     assert languages.primary(code + region) == code
     assert languages.normalise((code + region).upper()) == languages.normalise(code + region)
+
+
+def test_the_table_is_what_the_libraries_give() -> None:
+    """Else: `make languages`, and look at what has changed."""
+    assert languages_table.TABLE.read_bytes() == languages_table.table()
+
+
+def test_no_names_of_languages_are_loaded_to_serve() -> None:
+    """They take 280 MB and, at the start, two seconds of everybody's time."""
+    program = (
+        "import sys; from shared.languages import check, known, normalise; "
+        "normalise('pt-br'); check(['es', 'ca'], None); known(); "
+        "sys.exit('language_data' in sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True, cwd=ROOT)
 
 
 def test_known_languages_have_their_own_name_and_direction() -> None:

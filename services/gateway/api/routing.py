@@ -18,7 +18,6 @@ from services.gateway.api.dependencies import Call, Dependencies, UserCall
 from services.gateway.api.edge import Edge
 from services.gateway.api.problems import of_refusal, of_unavailable, problem
 from shared.errors import Refused, Unavailable
-from shared.languages import warm
 
 PREFIX = "/api/v1"
 
@@ -29,7 +28,6 @@ UserAnswer = Callable[[UserCall], Awaitable[Response]]
 
 def application(parts: Dependencies, more: Sequence[BaseRoute] = ()) -> Starlette:
     """The whole ASGI application: the API, the probes, and the routes in `more` (the WebSocket)."""
-    warm()  # a second's work that would else be done in somebody's first call
     app = Starlette(
         routes=[*routes(parts), *more],
         middleware=[Middleware(Edge, settings=parts.settings)],
