@@ -42,7 +42,7 @@ class Bus:
         self._service = service
         self._settings = settings
         self._links: list[Link] = []
-        self._publishing = Publishing(self._link("publishing"), service, settings)
+        self._publishing = Publishing(self._link("publishing", declares=True), service, settings)
         self._subscriptions: list[Subscription] = []
         self._stopping = asyncio.Event()
         self._closing = asyncio.Event()
@@ -154,8 +154,9 @@ class Bus:
         except* _Closed:
             pass
 
-    def _link(self, purpose: str) -> Link:
-        link = Link(self._url, f"{self._service}.{purpose}", self._settings)
+    def _link(self, purpose: str, *, declares: bool = False) -> Link:
+        name = f"{self._service}.{purpose}"
+        link = Link(self._url, name, self._settings, declares=declares)
         self._links.append(link)
         return link
 

@@ -12,11 +12,12 @@ from msgspec import Struct
 
 from shared import requests
 from shared.bus.consuming import Delivery
-from shared.bus.link import Lost
 from shared.bus.messages import TIMEOUT_MS, reply_message
 from shared.bus.publishing import Publishing
 from shared.errors import Refused, Unavailable
 from shared.messaging import Answerer
+
+TIMEOUT_MAX_S = 60.0  # Of a request that does not say how long its asker waits.
 
 log = structlog.get_logger()
 
@@ -55,8 +56,9 @@ class Answering:
         received = time.monotonic()
         structlog.contextvars.bind_contextvars(correlation_id=message.correlation_id)
         outcome, body = await self._answer(message)
-        if time.monotonic() - received < _timeout_s(message):
-            await self._reply(message, outcome, body)
+        left_s = received + _timeout_s(message) - time.monotonic()
+        if left_s > 0:
+            await self._reply(message, outcome, body, left_s)
         else:
             log.warning("request.answered_too_late", type=message.type)
         await delivery.acknowledge()
@@ -76,18 +78,21 @@ class Answering:
             log.exception("request.failed", type=message.type)
             return Outcome.FAILED, b"{}"
 
-    async def _reply(self, message: AbstractIncomingMessage, outcome: Outcome, body: bytes) -> None:
+    async def _reply(
+        self, message: AbstractIncomingMessage, outcome: Outcome, body: bytes, left_s: float
+    ) -> None:
+        """Send the reply, over the next connection if this one is just lost."""
         if not message.reply_to or not message.message_id:
             return
         reply = reply_message(
             body, ask_id=message.message_id, outcome=outcome, app_id=self._service
         )
         try:
-            await self._publishing.send_unconfirmed(reply, message.reply_to)
-        except Lost as error:
+            await self._publishing.send_unconfirmed(reply, message.reply_to, left_s)
+        except Unavailable as error:
             log.warning("request.reply_lost", type=message.type, error=str(error))
 
 
 def _timeout_s(message: AbstractIncomingMessage) -> float:
     timeout_ms = message.headers.get(TIMEOUT_MS)
-    return timeout_ms / 1000 if isinstance(timeout_ms, int) else float("inf")
+    return timeout_ms / 1000 if isinstance(timeout_ms, int) else TIMEOUT_MAX_S

@@ -51,14 +51,13 @@ class Inbox:
             correlation_id=event.correlation_id, event_id=event.event_id
         )
         try:
-            if await self._attempt(handler, event, delivery):
-                await delivery.acknowledge()
-            else:
-                await delivery.give_back()
+            is_handled = await self._attempt(handler, event, delivery)
         except Rejected as error:
             await self._bury(delivery, str(error))
         except Exception as error:  # whatever a handler does wrong counts against the message
             await self._count_failure(delivery, error)
+        else:
+            await (delivery.acknowledge() if is_handled else delivery.give_back())
 
     def _read(self, message: AbstractIncomingMessage) -> tuple[AnyEvent, Handler]:
         """Raises `Rejected`: oversized, malformed, of an unknown type, or not for this service."""

@@ -4,8 +4,12 @@ This is a plain connection with a supervising loop, not aio_pika's RobustConnect
 restores channels, queues and consumers one by one in the background, with states in between where
 a channel is open but its consumer is not, and it cannot tell a caller that it is down. Here a
 link is up or down as a whole. A lost connection, a channel closed by an error, a consumer
-cancelled by the broker: each ends the whole connection, and the next one declares the topology
-and rebuilds everything in one place. So no consumer dies silently.
+cancelled by the broker: each ends the whole connection, and the next one rebuilds everything in
+one place. So no consumer dies silently.
+
+The topology is declared with the first connection of a process, and again only when something of
+it was missing: declaring takes some twenty questions, each a transaction at the broker, which
+would keep a broker that comes back under load from ever answering everybody in time.
 """
 
 import asyncio
@@ -16,9 +20,10 @@ from collections.abc import Awaitable
 from typing import Protocol, TypeVar
 
 import aio_pika
+import aiormq
 import structlog
 from aio_pika.abc import AbstractChannel, AbstractConnection
-from aio_pika.exceptions import CONNECTION_EXCEPTIONS, DeliveryError
+from aio_pika.exceptions import CONNECTION_EXCEPTIONS, ChannelClosed, DeliveryError
 
 from shared.bus import topology
 from shared.config import BusSettings
@@ -26,9 +31,16 @@ from shared.errors import TopologyMismatch, Unavailable
 
 T = TypeVar("T")
 
+Losing = asyncio.Future[str] | None
+
 PAUSE_MIN_S = 0.05
 STABLE_S = 5.0  # A link that stood this long starts again with the shortest pause.
 CLOSE_TIMEOUT_S = 2.0  # A healthy broker answers a close at once; a lost one never.
+
+# aiormq writes from a queue of 10 frames and stops when the connection is lost: whoever then
+# waits for room in it, to publish or to acknowledge, waits for ever. Without that limit nobody
+# waits; what bounds the queue are the publishes in flight and the prefetch.
+aiormq.Connection.FRAME_BUFFER_SIZE = 0
 
 log = structlog.get_logger()
 
@@ -50,9 +62,9 @@ class Part(Protocol):
 async def guarded(operation: Awaitable[T]) -> T:
     """What `operation` returns. Raises `Lost` for whatever the loss of its channel raises.
 
-    aiormq ends what is pending on a closed channel with a CancelledError: it is told apart from a
-    real cancellation, which reaches the task itself. A refusal by the broker (`DeliveryError`)
-    and a time-out are raised as they are.
+    aiormq ends what is pending on a closed channel with a CancelledError, which is told apart from
+    a real cancellation because that reaches the task itself, or with a bare `Exception`. A refusal
+    by the broker (`DeliveryError`) and a time-out are raised as they are.
     """
     try:
         return await operation
@@ -60,6 +72,10 @@ async def guarded(operation: Awaitable[T]) -> T:
         raise
     except CONNECTION_EXCEPTIONS as error:
         raise Lost(repr(error)) from error
+    except Exception as error:
+        if type(error) is not Exception:
+            raise
+        raise Lost("channel closed") from error
     except asyncio.CancelledError:
         task = asyncio.current_task()
         if task is None or task.cancelling():
@@ -70,18 +86,32 @@ async def guarded(operation: Awaitable[T]) -> T:
 class Link:
     """`keep` holds the connection up; its part is told each time it comes and goes."""
 
-    def __init__(self, url: str, name: str, settings: BusSettings) -> None:
+    def __init__(self, url: str, name: str, settings: BusSettings, *, declares: bool) -> None:
         self.name = name
+        self._declares = declares
         self._url = url
         self._settings = settings
         self._connection: AbstractConnection | None = None
-        self._lost: asyncio.Future[str] | None = None
+        self._lost: Losing = None
         self._up = asyncio.Event()
         self._down_since = time.monotonic()
 
     @property
     def is_up(self) -> bool:
         return self._up.is_set()
+
+    @property
+    def connection(self) -> Losing:
+        """The present connection, as something to give to `lose`."""
+        return self._lost
+
+    def lose(self, connection: Losing, cause: str) -> None:
+        """This connection is no good; if it is the present one, the link is down at once."""
+        if connection is None or connection.done():
+            return
+        connection.set_result(cause)
+        if connection is self._lost:
+            self._mark_down()
 
     async def ready(self) -> None:
         """Return once the link is up. Raises `Unavailable` when it has been down for too long."""
@@ -95,10 +125,12 @@ class Link:
             raise Unavailable("rabbitmq") from None
 
     async def open(self, part: Part) -> None:
-        """Connect, declare the topology, start the part.
+        """Connect, declare the topology if that is due, start the part.
 
         Raises `Unavailable`, or `TopologyMismatch`.
         """
+        if self._connection is not None:
+            await self._drop(part)
         self._lost = asyncio.get_running_loop().create_future()
         try:
             async with asyncio.timeout(self._settings.amqp_connect_timeout_s):
@@ -110,8 +142,9 @@ class Link:
         except BaseException:
             await self._drop(part)
             raise
-        self._up.set()
-        log.info("bus.connected", link=self.name)
+        if not self._lost.done():
+            self._up.set()
+            log.info("bus.connected", link=self.name)
 
     async def keep(self, part: Part) -> None:
         """Hold the link up, whether open yet or not. Ends by cancellation alone."""
@@ -144,12 +177,19 @@ class Link:
         if prefetch:
             await channel.set_qos(prefetch_count=prefetch)
         lost = self._lost
-        channel.close_callbacks.add(lambda _, error: _end(lost, f"channel closed: {error!r}"))
+        channel.close_callbacks.add(lambda _, error: self._channel_closed(lost, error))
         underlay = await channel.get_underlay_channel()
-        underlay.on_consumer_cancel_callbacks.add(
-            lambda _: _end(lost, "consumer cancelled by the broker")
-        )
+        underlay.on_consumer_cancel_callbacks.add(lambda _: self._consumer_cancelled(lost))
         return channel
+
+    def _channel_closed(self, lost: Losing, error: BaseException | None) -> None:
+        if isinstance(error, ChannelClosed):  # not with its connection, so something is missing
+            self._declares = True
+        self.lose(lost, f"channel closed: {error!r}")
+
+    def _consumer_cancelled(self, lost: Losing) -> None:
+        self._declares = True
+        self.lose(lost, "consumer cancelled by the broker")
 
     async def _connect(self, part: Part) -> None:
         self._connection = connection = await aio_pika.connect(
@@ -158,8 +198,12 @@ class Link:
             client_properties={"connection_name": self.name},
         )
         lost = self._lost
-        connection.close_callbacks.add(lambda _, error: _end(lost, f"connection closed: {error!r}"))
-        await topology.declare(connection)
+        connection.close_callbacks.add(
+            lambda _, error: self.lose(lost, f"connection closed: {error!r}")
+        )
+        if self._declares:
+            await topology.declare(connection)
+            self._declares = False
         await part.opened()
 
     async def _hold(self, part: Part) -> None:
@@ -171,18 +215,16 @@ class Link:
         finally:
             await self._drop(part)
 
-    async def _drop(self, part: Part) -> None:
+    def _mark_down(self) -> None:
         if self._up.is_set():
             self._up.clear()
             self._down_since = time.monotonic()
+
+    async def _drop(self, part: Part) -> None:
+        self._mark_down()
         part.lost()
         connection, self._connection = self._connection, None
         if connection is not None:
             with contextlib.suppress(Lost, TimeoutError):
                 async with asyncio.timeout(CLOSE_TIMEOUT_S):
                     await guarded(connection.close())
-
-
-def _end(lost: asyncio.Future[str] | None, cause: str) -> None:
-    if lost is not None and not lost.done():
-        lost.set_result(cause)

@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections.abc import AsyncIterable, Awaitable
 
 import stamina
 import structlog
@@ -86,13 +87,36 @@ class Publishing:
         if target is None:
             raise Lost("not connected")
         timeout_s = max(deadline - time.monotonic(), 0.001)
-        await guarded(target.publish(message, routing_key, mandatory=mandatory, timeout=timeout_s))
+        await self._watched(
+            target.publish(message, routing_key, mandatory=mandatory, timeout=timeout_s)
+        )
 
-    async def send_unconfirmed(self, message: Message, routing_key: str) -> None:
-        """Hand a message to the broker and forget it, to a queue by name. Raises `Lost`."""
+    async def send_unconfirmed(self, message: Message, queue: str, timeout_s: float) -> None:
+        """Hand a message to the broker and forget it. Raises `Unavailable`."""
+        try:
+            await self._hand_over(message, queue)
+        except Lost:
+            try:
+                async for attempt in _attempts(Lost, timeout_s):
+                    with attempt:
+                        await self.ready()
+                        await self._hand_over(message, queue)
+            except Lost as error:
+                raise Unavailable("rabbitmq") from error
+
+    async def _hand_over(self, message: Message, queue: str) -> None:
         if self._unconfirmed is None:
             raise Lost("not connected")
-        await guarded(self._unconfirmed.publish(message, routing_key, mandatory=False))
+        await self._watched(self._unconfirmed.publish(message, queue, mandatory=False))
+
+    async def _watched(self, operation: Awaitable[object]) -> None:
+        """As `guarded`; whoever notices a loss first tells the link, so that all others wait."""
+        connection = self._link.connection
+        try:
+            await guarded(operation)
+        except Lost as error:
+            self._link.lose(connection, str(error))
+            raise
 
     async def ready(self) -> None:
         """Raises `Unavailable` when the link is down and stays so."""
@@ -102,14 +126,8 @@ class Publishing:
         self, message: Message, exchange: str, routing_key: str, mandatory: bool, deadline: float
     ) -> None:
         try:
-            async for attempt in stamina.retry_context(
-                on=RETRYABLE,
-                attempts=None,
-                timeout=max(deadline - time.monotonic(), 0.001),
-                wait_initial=0.02,
-                wait_max=0.5,
-                wait_jitter=0.02,
-            ):
+            left_s = max(deadline - time.monotonic(), 0.001)
+            async for attempt in _attempts(RETRYABLE, left_s):
                 with attempt:
                     await self.ready()
                     await self.send_once(message, exchange, routing_key, mandatory, deadline)
@@ -117,6 +135,20 @@ class Publishing:
             raise _unroutable(routing_key, error) from error
         except (*RETRYABLE, TimeoutError) as error:
             raise Unavailable("rabbitmq") from error
+
+
+def _attempts(
+    on: type[Exception] | tuple[type[Exception], ...], timeout_s: float
+) -> AsyncIterable[stamina.Attempt]:
+    """A lost connection is back within 50 ms when its broker is."""
+    return stamina.retry_context(
+        on=on,
+        attempts=None,
+        timeout=timeout_s,
+        wait_initial=0.02,
+        wait_max=0.5,
+        wait_jitter=0.02,
+    )
 
 
 def _unroutable(routing_key: str, error: PublishError) -> Unavailable:

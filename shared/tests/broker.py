@@ -12,7 +12,6 @@ from shared.events import PoolLost
 Connect = Callable[..., Awaitable[Bus]]
 
 QUICK = BusSettings(
-    amqp_connect_timeout_s=Seconds(3),
     amqp_reconnect_max_s=Seconds(0.2),
     amqp_down_grace_s=Seconds(1),
     amqp_publish_timeout_s=Seconds(2),

@@ -7,6 +7,7 @@ from pathlib import Path
 import aio_pika
 import pytest
 import pytest_asyncio
+import stamina
 from aio_pika.abc import AbstractChannel
 
 from shared import events
@@ -15,6 +16,12 @@ from shared.config import BusSettings
 from shared.events import AnyEvent
 from shared.testing import Proxy
 from shared.tests.broker import QUICK, Connect
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _silent_retries() -> None:
+    """As `shared.logging` has it; thousands of lines would slow the tests down."""
+    stamina.instrumentation.set_on_retry_hooks([])
 
 
 @pytest_asyncio.fixture

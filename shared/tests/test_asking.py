@@ -11,7 +11,7 @@ from shared.errors import Refused, Unavailable
 from shared.identifiers import UserId
 from shared.requests import Done, GetVersions, ListBlocks, UnblockUser
 from shared.testing import Proxy, eventually
-from shared.tests.broker import Connect, has
+from shared.tests.broker import Connect, has, is_down
 
 QUESTION = GetVersions(user_ids=(UserId("u1"), UserId("u2")))
 ANSWER = {UserId("u1"): 1, UserId("u2"): 2}
@@ -164,6 +164,23 @@ async def test_a_lost_connection_ends_the_wait_at_once_and_asking_goes_on(
     assert time.monotonic() - began < 1
     answering.gate.set()
     assert await bus.ask(QUESTION) == ANSWER
+
+
+async def test_an_answer_ready_while_the_connection_is_gone_goes_over_the_next(
+    connect: Connect, proxy: Proxy
+) -> None:
+    answering = Answering(gated=True)
+    sessions = await connect("sessions", url=proxy.url)
+    await sessions.answer({GetVersions: answering})
+    bus = await connect("gateway")
+    async with asyncio.TaskGroup() as tasks:
+        asking = tasks.create_task(bus.ask(QUESTION))
+        await eventually(partial(answering.was_asked, 1))
+        await proxy.refuse()
+        await eventually(partial(is_down, sessions))
+        answering.gate.set()
+        await proxy.accept()
+    assert asking.result() == ANSWER
 
 
 async def test_asking_an_absent_broker_is_unavailable_and_soon_at_once(

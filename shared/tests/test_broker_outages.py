@@ -151,7 +151,7 @@ async def test_a_full_queue_refuses_and_is_tried_again_until_there_is_room(
             return
         raise AssertionError("a quorum queue takes a few more than it may")
 
-    await eventually(is_refused)
+    await eventually(is_refused, deadline_s=20)
     async with asyncio.TaskGroup() as tasks:
         publishing = tasks.create_task(publisher.publish(pulse))
         await asyncio.to_thread(broker.control, "clear_policy", "full")

@@ -1,3 +1,4 @@
+import contextlib
 from functools import partial
 
 import aio_pika
@@ -6,7 +7,10 @@ from aio_pika.abc import AbstractChannel
 
 from shared.bus import Bus, topology
 from shared.errors import TopologyMismatch, Unavailable
-from shared.testing import eventually
+from shared.events import PoolLost
+from shared.identifiers import UserId
+from shared.requests import GetVersions
+from shared.testing import Proxy, eventually
 from shared.tests.broker import Connect, has, lost
 
 
@@ -46,6 +50,37 @@ async def test_a_message_that_keeps_killing_its_process_dies(
     dead = await (await channel.get_queue("sessions.inbox.dead")).get()
     assert dead.headers["x-first-death-reason"] == "delivery_limit"
     assert dead.message_id == event.event_id
+
+
+async def test_a_broker_that_comes_back_empty_is_furnished_again(
+    connect: Connect, channel: AbstractChannel, proxy: Proxy
+) -> None:
+    handled: list[PoolLost] = []
+
+    async def handle(event: PoolLost) -> None:
+        handled.append(event)
+
+    async def versions(_request: GetVersions) -> dict[UserId, int]:
+        return {}
+
+    publisher = await connect("matcher", url=proxy.url)
+    sessions = await connect("sessions", url=proxy.url)
+    await sessions.consume({PoolLost: handle})
+    await sessions.answer({GetVersions: versions})
+    await proxy.refuse()
+    for queue in ("sessions.inbox", "sessions.inbox.dead", "sessions.requests"):
+        await channel.queue_delete(queue)
+    for exchange in ("parley.events", "parley.dead"):
+        await channel.exchange_delete(exchange)
+    await proxy.accept()
+
+    async def arrives() -> None:
+        with contextlib.suppress(Unavailable):
+            await publisher.publish(lost())
+        assert handled
+
+    await eventually(arrives)
+    assert await publisher.ask(GetVersions(user_ids=())) == {}
 
 
 async def test_events_are_only_bound_where_a_service_hears_them(
