@@ -119,6 +119,8 @@ class Bus:
 
         Unavailable does not mean that nothing was done: the reply may have been lost.
         """
+        if self._closing.is_set():
+            raise Unavailable("rabbitmq")
         if self._asking is None:
             link = self._link("replies")
             self._asking = Asking(link, self._service, self._publishing, self._tasks)

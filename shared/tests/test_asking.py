@@ -230,6 +230,13 @@ async def test_stopping_answers_what_is_in_hand(connect: Connect) -> None:
     assert asking.result() == ANSWER
 
 
+async def test_a_closed_bus_is_unavailable(connect: Connect) -> None:
+    bus = await connect("gateway")
+    await bus.close()
+    with pytest.raises(Unavailable):
+        await bus.ask(QUESTION)
+
+
 async def _outcome(asking: Any) -> object:
     try:
         return await asking
