@@ -9,7 +9,7 @@ import threading
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import structlog
 import uvloop
@@ -33,12 +33,29 @@ class Stop(Exception):
     """Raised in the task group's body to cancel its tasks."""
 
 
+class Tasks(asyncio.TaskGroup):
+    """A task group that ends whoever comes too late to spawn on it, as it ends its tasks.
+
+    A plain one raises RuntimeError: a stop would look like a failure to a task that finds nothing
+    wrong with it, because its cancellation was swallowed or it belongs to another group.
+    """
+
+    ending = False
+
+    def create_task(self, coro: Any, **more: Any) -> asyncio.Task[Any]:
+        if self.ending:
+            coro.close()
+            raise asyncio.CancelledError
+        return super().create_task(coro, **more)
+
+
 class Runtime(Struct, kw_only=True):
     """What a service is given to build itself on.
 
     Push closers on `stack` as parts are built; they run last, in reverse order. Spawn loops on
-    `tasks`. Callbacks given to `on_stop` run first at a stop, newest first, while the tasks still
-    run: for example `bus.stop_consuming`.
+    `tasks`, in any order. Callbacks given to `on_stop` run first at a stop, newest first, while
+    the tasks still run: for example `bus.stop_consuming`. A stop that falls into the building
+    ends that before anything else, so that nothing is built while it is drained.
     """
 
     name: str
@@ -105,17 +122,21 @@ async def _work(
 ) -> None:
     """Run the service's tasks until a stop is asked for, then drain and cancel them."""
     try:
-        async with asyncio.TaskGroup() as tasks:
+        async with Tasks() as tasks:
             runtime = Runtime(
                 name=service, instance=instance, stack=stack, tasks=tasks, stopping=stopping,
                 ops=ops, drains=[],
             )  # fmt: skip
-            tasks.create_task(_built(serve(settings, runtime), ops), name="serve")
+            building = tasks.create_task(_built(serve(settings, runtime), ops), name="serve")
             await stopping.wait()
             log.info("process.stopping")
             ops.stopping = True
+            building.cancel()
+            # Where the cancellation is swallowed the building goes on, and ends by itself.
+            await asyncio.wait([building])
             for drain in reversed(runtime.drains):
                 await drain()
+            tasks.ending = True
             raise Stop
     except* Stop:
         pass
@@ -176,6 +197,7 @@ async def ready_when(
             raise
         except Exception as error:  # every client library has its own tree of errors
             log.info(f"waiting for {what}", error=repr(error))
+        _heed_swallowed_cancellation()
         await asyncio.sleep(pause_s)
         pause_s = min(pause_s * 2, pause_max_s)
 

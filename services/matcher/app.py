@@ -30,7 +30,6 @@ async def serve(settings: Settings, runtime: Runtime) -> None:
     pool = Pool(memory, settings)
     matchmaker = Matchmaker(pool, bus, settings)
     sweep = Sweep(pool, Upkeep(memory), matchmaker, bus, settings, runtime.instance)
-    # Before the last await: a stop that falls into the start finds no task left to be made.
     runtime.tasks.create_task(
         every(
             settings.matching_interval_s,

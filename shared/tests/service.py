@@ -3,6 +3,7 @@
 import asyncio
 import sys
 import time
+from contextlib import suppress
 
 import structlog
 
@@ -39,7 +40,19 @@ async def stubborn() -> None:
                 time.sleep(60)  # noqa: ASYNC251  a loop that hangs is the point
 
 
+async def spawn_late(runtime: Runtime) -> None:
+    try:
+        await asyncio.Event().wait()
+    except asyncio.CancelledError:
+        log.info("spawning late")
+        runtime.tasks.create_task(loop())
+
+
 async def absent() -> None:
+    if "swallow" in sys.argv:
+        log.info("connecting")
+        with suppress(asyncio.CancelledError):
+            await asyncio.Event().wait()
     raise ConnectionRefusedError
 
 
@@ -51,6 +64,12 @@ async def serve(_settings: Settings, runtime: Runtime) -> None:
         await ready_when("the server", absent)
     runtime.stack.push_async_callback(say, "closed second")
     runtime.on_stop(lambda: say("drained"))
+    if "linger" in sys.argv:
+        log.info("building")
+        with suppress(asyncio.CancelledError):  # as Python 3.11's wait_for may
+            await asyncio.Event().wait()
+    if "late" in sys.argv:
+        runtime.tasks.create_task(spawn_late(runtime))
     runtime.tasks.create_task(loop())
     if "hang" in sys.argv or "block" in sys.argv:
         runtime.tasks.create_task(stubborn(), name="stubborn")

@@ -131,6 +131,44 @@ def test_a_signal_while_waiting_for_a_server_stops_at_once(stack: ExitStack) -> 
     assert said[-1] == "process.stopped"
 
 
+def test_a_signal_while_building_ends_that_before_anything_is_drained(stack: ExitStack) -> None:
+    process = start(stack, "linger")
+    process.wait_for("building")
+    process.signal(signal.SIGTERM)
+    code, said, err = process.end()
+    assert (code, err) == (0, "")
+    assert said == [
+        "process.started",
+        "building",
+        "process.stopping",
+        "built",
+        "drained",
+        "loop cancelled",
+        "closed second",
+        "closed first",
+        "process.stopped",
+    ]
+
+
+def test_a_signal_while_waiting_that_is_swallowed_stops_all_the_same(stack: ExitStack) -> None:
+    process = start(stack, "wait", "swallow")
+    process.wait_for("connecting")
+    process.signal(signal.SIGTERM)
+    code, said, _ = process.end()
+    assert (code, said[-1]) == (0, "process.stopped")
+
+
+def test_a_task_that_spawns_while_it_is_ended_is_no_failure(stack: ExitStack) -> None:
+    process = start(stack, "late")
+    process.wait_for("built")
+    process.signal(signal.SIGTERM)
+    code, said, err = process.end()
+    assert (code, err) == (0, "")
+    assert said[-5:] == [
+        *("spawning late", "loop cancelled", "closed second", "closed first", "process.stopped")
+    ]
+
+
 @pytest.mark.parametrize("how", ["hang", "block"])
 def test_a_stop_that_hangs_is_given_up_and_says_what_hung(stack: ExitStack, how: str) -> None:
     process = start(stack, how, STOP_TIMEOUT="500ms")
