@@ -44,7 +44,7 @@ class Copies:
         self.heard: list[Heard] = []
         self.republished = 0
         self.keep_on = True
-        """Put some ticket back at every tick, long over or not: matchers are never idle."""
+        """Copy what is heard, and put some ticket back at every tick: matchers are never idle."""
         self._due: list[tuple[float, int, AbstractIncomingMessage]] = []
         self._order = itertools.count()
         self._tickets: list[AbstractIncomingMessage] = []
@@ -59,7 +59,7 @@ class Copies:
         self.heard.append(Heard(message.type, message.message_id, Raw(message.body)))
         if message.type == "ticket.opened":
             self._tickets.append(message)
-        if message.type in INBOX_OF and random.random() < self.share:
+        if self.keep_on and message.type in INBOX_OF and random.random() < self.share:
             due = time.monotonic() + random.uniform(0, DELAY_MAX_S)
             heapq.heappush(self._due, (due, next(self._order), message))
 

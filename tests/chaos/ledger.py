@@ -35,7 +35,10 @@ async def ended_requests(stores: Stores) -> dict[str, Ended]:
 
 async def check_rows(stores: Stores, requests: dict[str, Ended]) -> None:
     """A session is two matched requests of two users, and nobody is in two sessions."""
-    sessions = {str(row["id"]) for row in await stores.query("SELECT id FROM chat_sessions")}
+    found = await stores.query("SELECT id, status, reason FROM chat_sessions")
+    unlike = Counter((row["status"], row["reason"]) for row in found if row["status"] != "waiting")
+    assert not unlike, f"sessions that did not stay as they began: {unlike}"
+    sessions = {str(row["id"]) for row in found}
     sides = Counter(request.session_id for request in requests.values() if request.session_id)
     assert set(sides) == sessions
     assert set(sides.values()) <= {2}
