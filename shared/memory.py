@@ -115,7 +115,8 @@ class Memory:
     async def run(self, commands: Sequence[Command]) -> list[Any]:
         """The answers, in order, of one round trip (two when the server lost the scripts).
 
-        Commands of one call run in order but are no transaction; each script is atomic.
+        Commands of one call run in order but are no transaction; each script is atomic. Scripts
+        that the server lost run after all the others.
         """
         if not commands:
             return []

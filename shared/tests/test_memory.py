@@ -43,6 +43,7 @@ async def mute_url(clean_redis_url: str) -> AsyncIterator[str]:
 
 
 async def test_scripts_and_commands_answer_in_order(memory: Memory) -> None:
+    await memory.run([ADD.call(["known"], [1])])
     answers = await memory.run([command("GET", "k"), ADD.call(["k"], [2]), command("GET", "k")])
     assert answers == [None, 2, b"2"]
 
