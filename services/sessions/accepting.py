@@ -26,7 +26,7 @@ async def accept_or_void(transaction: Transaction, match: MatchFound, settings: 
     if known:
         return
     request_ids = [side.request_id for side in match.sides]
-    tickets = await match_requests.tickets(transaction.connection, request_ids)
+    tickets = await match_requests.tickets(transaction.connection, request_ids, avoid_max=None)
     good = [
         tickets[side.request_id]
         for side in match.sides
@@ -36,7 +36,7 @@ async def accept_or_void(transaction: Transaction, match: MatchFound, settings: 
         await _accept(transaction, match, good, settings)
     else:
         log.info("match.voided", match_id=match.match_id, good=len(good))
-        await transitions.reopen(transaction, [ticket.request_id for ticket in good])
+        await transitions.reopen(transaction, [ticket.request_id for ticket in good], settings)
 
 
 def _is_good(side: MatchSide, ticket: Ticket | None, engaged: frozenset[UserId]) -> bool:

@@ -59,7 +59,11 @@ class Settings(DatabaseSettings, frozen=True, kw_only=True):
     idempotency_retention_s: Seconds = Seconds(86_400)
     """A client that retries for a day is answered the same; later it is a new wish."""
     blocks_max: int = 1_000
-    """The avoid list travels in every ticket: 1,000 ids are 40 KB."""
+    """All of a user's own blocks travel in every ticket of theirs: 1,000 ids are 40 KB."""
+    ticket_avoid_max: int = 2_000
+    """80 KB, far below what the bus carries, however many have blocked the user. It holds all own
+    blocks and a thousand partners of the line, which nobody else's ticket names; whoever blocked
+    the user and is left out carries that block in a ticket of their own."""
 
     sweep_interval_s: Seconds = Seconds(1)
     """Longest sleep between looks at deadlines, which are kept within 1 s."""

@@ -48,7 +48,7 @@ class Repeats:
         limit, lease_s = self._settings.sweep_batch, self._settings.repeat_lease_s
         async with self._database.connection() as connection:
             ids = await repeats.claim(connection, table, limit, lease_s)
-            events = await _present(connection, table, ids) if ids else []
+            events = await _present(connection, table, ids, self._settings) if ids else []
         if not ids:
             return False
         try:
@@ -61,11 +61,14 @@ class Repeats:
         return len(ids) == limit
 
 
-async def _present(connection: Connection, table: Table, ids: Sequence[str]) -> list[AnyEvent]:
+async def _present(
+    connection: Connection, table: Table, ids: Sequence[str], settings: Settings
+) -> list[AnyEvent]:
     """What there is to tell of these open requests or sessions."""
     events: list[AnyEvent] = []
     if table == "match_requests":
-        tickets = await match_requests.tickets(connection, [RequestId(id_) for id_ in ids])
+        request_ids = [RequestId(id_) for id_ in ids]
+        tickets = await match_requests.tickets(connection, request_ids, settings.ticket_avoid_max)
         events += [
             TicketOpened(correlation_id=request_id, ticket=ticket)
             for request_id, ticket in tickets.items()

@@ -31,22 +31,28 @@ ENDED_AS = {
 }
 
 
-async def open_tickets(transaction: Transaction, request_ids: Collection[RequestId]) -> None:
+async def open_tickets(
+    transaction: Transaction, request_ids: Collection[RequestId], settings: Settings
+) -> None:
     """Offer the present tickets of these pending requests to the pool."""
     if not request_ids:
         return
-    tickets = await match_requests.tickets(transaction.connection, request_ids)
+    tickets = await match_requests.tickets(
+        transaction.connection, request_ids, settings.ticket_avoid_max
+    )
     transaction.events.extend(
         TicketOpened(correlation_id=request_id, ticket=ticket)
         for request_id, ticket in tickets.items()
     )
 
 
-async def reopen(transaction: Transaction, request_ids: Collection[RequestId]) -> None:
+async def reopen(
+    transaction: Transaction, request_ids: Collection[RequestId], settings: Settings
+) -> None:
     """Outdate the tickets of these pending requests and offer their next attempts."""
     if request_ids:
         await match_requests.next_attempt(transaction, request_ids)
-        await open_tickets(transaction, request_ids)
+        await open_tickets(transaction, request_ids, settings)
 
 
 async def end_requests(
@@ -135,7 +141,7 @@ async def _end_session(
             repeat_after_s=settings.repeat_first_s,
         )
         requeued.append(request_id)
-    await open_tickets(transaction, requeued)
+    await open_tickets(transaction, requeued, settings)
 
 
 def _participant(side: Side) -> SessionParticipant:

@@ -129,7 +129,7 @@ async def _insert(
     ]
     until = transaction.now + timedelta(seconds=settings.idempotency_retention_s)
     await idempotency_keys.keep(transaction, effects, until)
-    await transitions.open_tickets(transaction, [request.id for request in opened])
+    await transitions.open_tickets(transaction, [request.id for request in opened], settings)
     present = await states.advance(transaction, [request.user_id for request in opened])
     return {
         request.user_id: RequestOpened(

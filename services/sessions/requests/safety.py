@@ -48,7 +48,7 @@ async def _part(
         )
     )
     pending = await match_requests.pending_of(transaction, [user_id, blocked_id])
-    await transitions.reopen(transaction, pending)
+    await transitions.reopen(transaction, pending, settings)
     if state.session is None or state.session.partner.id != blocked_id:
         return state
     live = await chat_sessions.live_of(transaction, [user_id])

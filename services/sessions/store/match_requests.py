@@ -45,9 +45,15 @@ TICKETS = """
 SELECT row_to_json(ticket) FROM (
     SELECT r.id AS request_id, r.attempt, r.user_id, r.native_languages, r.practice_languages,
            u.interests, r.since, r.expires_at,
-           r.avoid || ARRAY(SELECT blocked_id FROM blocks WHERE user_id = r.user_id
-                            UNION SELECT user_id FROM blocks WHERE blocked_id = r.user_id)
-               AS avoid
+           ARRAY(SELECT avoided FROM (
+                     SELECT avoided, 0 AS rank, place FROM unnest(r.avoid)
+                         WITH ORDINALITY AS line (avoided, place)
+                     UNION ALL SELECT blocked_id, 1, extract(epoch FROM created_at)
+                     FROM blocks WHERE user_id = r.user_id
+                     UNION ALL SELECT user_id, 2, extract(epoch FROM created_at)
+                     FROM blocks WHERE blocked_id = r.user_id
+                 ) AS each GROUP BY avoided
+                 ORDER BY min(rank), max(place) DESC LIMIT $2) AS avoid
     FROM match_requests AS r JOIN users AS u ON u.id = r.user_id
     WHERE r.id = ANY($1::uuid[]) AND r.status = 'pending'
 ) AS ticket
@@ -146,10 +152,14 @@ async def next_attempt(transaction: Transaction, request_ids: Collection[Request
 
 
 async def tickets(
-    connection: Connection, request_ids: Collection[RequestId]
+    connection: Connection, request_ids: Collection[RequestId], avoid_max: int | None
 ) -> dict[RequestId, Ticket]:
-    """The present tickets of those that are pending, blocks in either direction included."""
-    rows = await structs(connection, _tickets, TICKETS, list(request_ids))
+    """The present tickets of those that are pending.
+
+    Each avoids, first to last: the partners of its line, whom the user blocked, who blocked the
+    user; the newest of each first, `avoid_max` at most, or all.
+    """
+    rows = await structs(connection, _tickets, TICKETS, list(request_ids), avoid_max)
     return {ticket.request_id: ticket for ticket in rows}
 
 

@@ -177,6 +177,24 @@ async def test_a_ticket_avoids_blocks_in_either_direction(sessions: Replica) -> 
     assert set((await sessions.only(TicketOpened)).ticket.avoid) == {ben, eve}
 
 
+async def test_a_ticket_has_bounds_and_names_its_owners_own_newest_blocks_first(
+    sessions: Replica,
+) -> None:
+    async with sessions.like(ticket_avoid_max=3) as bounded:
+        ana, ben = await bounded.pair()
+        crowd = [await bounded.register("Eve", ENGLISH) for _ in range(4)]
+        for eve in crowd:
+            await bounded.ask(BlockUser(user_id=eve, blocked_id=ana))
+        for blocked in (crowd[0], ben):
+            await bounded.ask(BlockUser(user_id=ana, blocked_id=blocked))
+        one = await bounded.open(ana)
+        opened = await bounded.only(TicketOpened)
+        assert opened.ticket.avoid == (ben, crowd[0], crowd[3])
+        other = await bounded.open(crowd[1])
+        await bounded.match(one, other)
+        assert (await bounded.state(ana)).session is None, "a ticket need not name every block"
+
+
 async def test_whoever_gave_up_asking_hurts_nobody(sessions: Replica) -> None:
     ana, ben = await sessions.pair()
     impatient = asyncio.ensure_future(sessions.open(ana))

@@ -140,7 +140,7 @@ async def test_a_line_of_requests_avoids_every_partner_it_had(sessions: Replica)
         await sessions.ask(EraseUser(user_id=ana))
         waiting = await sessions.waiting(ben)
         assert waiting.request.since == since
-    assert sessions.told(TicketOpened)[-1].ticket.avoid == tuple(partners)
+    assert sessions.told(TicketOpened)[-1].ticket.avoid == tuple(reversed(partners))
     assert await sessions.value("SELECT count(DISTINCT line) FROM match_requests "
                                 "WHERE user_id = $1", ben) == 1  # fmt: skip
 
