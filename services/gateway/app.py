@@ -128,7 +128,8 @@ async def _start_loops(
     )
     loops: dict[str, tuple[float, Callable[[], Awaitable[object]]]] = {
         "doorbell.keep": (settings.refresh_every_s, partial(doorbell.keep, memory)),
-        "refresh": (settings.refresh_every_s, gateway.refresh.round),
+        "cards.keep": (settings.refresh_every_s, gateway.refresh.keep_cards),
+        "states.load": (settings.refresh_every_s, gateway.refresh.load_what_lags),
         "presence.sweep": (settings.presence_sweep_interval_s, gateway.announce),
     }
     for name, (interval_s, step) in loops.items():

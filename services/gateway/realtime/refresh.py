@@ -1,15 +1,15 @@
-"""What keeps sockets true: cards read when the doorbell rings, and a round every few seconds.
+"""What keeps sockets true: cards read when the doorbell rings, and two rounds every few seconds.
 
-The round needs nothing to have arrived. It finds cards that lost their owner, sockets that were
-replaced, and, by asking sessions for versions, whatever was never told.
+The rounds need nothing to have arrived. One finds cards that lost their owner or are old and
+sockets that were replaced; the other, by asking sessions for versions, whatever was never told.
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import structlog
 
-from services.gateway.realtime.card import Cards, Refreshed
+from services.gateway.realtime.card import Cards
 from services.gateway.realtime.connections import Connection, Connections
 from services.gateway.realtime.endings import ERASED, REPLACED
 from services.gateway.realtime.settings import RealtimeSettings
@@ -45,47 +45,50 @@ class Refresh:
             elif card.state is not None:
                 connection.offer(card.state)
 
-    async def round(self) -> None:
-        """Every socket that was welcomed, `refresh_batch` at a time."""
+    async def keep_cards(self) -> None:
+        """Every socket's card kept, or taken if it lost its owner. Raises `Unavailable`.
+
+        Asks nobody but Redis: this is what shows users as present, and a sessions that is slow or
+        silent must not make those who are connected look gone.
+        """
+        for connections in self._batches():
+            await self._keep(connections)
+
+    async def load_what_lags(self) -> None:
+        """Load whatever these sockets were never told. Raises `Unavailable`."""
+        for connections in self._batches():
+            users = tuple(one.user_id for one in connections)
+            versions = await self._asker.ask(GetVersions(user_ids=users))
+            async with asyncio.TaskGroup() as tasks:
+                for connection in connections:
+                    if versions.get(connection.user_id, 0) > _version(connection):
+                        tasks.create_task(self._load(connection.user_id))
+
+    def _batches(self) -> Iterator[Sequence[Connection]]:
+        """The welcomed sockets, those of each batch that are still here when it is its turn."""
         welcomed = [one for one in self._connections if one.welcomed]
         for begin in range(0, len(welcomed), self._batch):
-            await self._round(welcomed[begin : begin + self._batch])
+            batch = welcomed[begin : begin + self._batch]
+            if here := [one for one in batch if self._connections.get(one.user_id) is one]:
+                yield here
 
-    async def _round(self, connections: Sequence[Connection]) -> None:
-        taken = await self._refresh_cards(connections)
-        await self._load_what_lags(connections)
-        await self._restore(taken)
-
-    async def _refresh_cards(self, connections: Sequence[Connection]) -> list[Connection]:
-        """The connections that took their card just now; none while Redis is out of reach."""
-        try:
-            verdicts = await self._cards.refresh(connections)
-            await self.rung(
-                [
-                    one.user_id
-                    for one, verdict in zip(connections, verdicts, strict=True)
-                    if _card_is_news(one, verdict)
-                ]
-            )
-        except Unavailable as error:
-            _log.warning("refresh.without_cards", error=str(error))
-            return []
+    async def _keep(self, connections: Sequence[Connection]) -> None:
+        """An emptied card gets the state its socket holds, and the client hears it all again."""
+        verdicts = await self._cards.refresh(connections)
+        ahead, behind = [], []
         for connection, verdict in zip(connections, verdicts, strict=True):
             if verdict.replaced:
                 connection.end(REPLACED)
-        return [one for one, verdict in zip(connections, verdicts, strict=True) if verdict.taken]
-
-    async def _load_what_lags(self, connections: Sequence[Connection]) -> None:
-        users = tuple(one.user_id for one in connections)
-        try:
-            versions = await self._asker.ask(GetVersions(user_ids=users))
-        except Unavailable as error:
-            _log.warning("refresh.without_versions", error=str(error))
-            return
-        async with asyncio.TaskGroup() as tasks:
-            for connection in connections:
-                if versions.get(connection.user_id, 0) > _version(connection):
-                    tasks.create_task(self._load(connection.user_id))
+                continue
+            if verdict.taken:
+                connection.welcome_afresh()
+            if verdict.version > _version(connection):
+                ahead.append(connection.user_id)
+            elif connection.latest and (verdict.taken or verdict.version < _version(connection)):
+                behind.append(connection.latest)
+        await self.rung(ahead)
+        if behind:
+            await self._cards.tell(*behind)
 
     async def _load(self, user_id: UserId) -> None:
         async with self._loads:
@@ -94,21 +97,6 @@ class Refresh:
             except (Unavailable, Refused) as error:
                 _log.warning("refresh.not_loaded", user_id=user_id, error=str(error))
 
-    async def _restore(self, connections: Sequence[Connection]) -> None:
-        """Emptied cards get the states these sockets hold; their clients hear it all again."""
-        states = [one.latest for one in connections if one.latest is not None]
-        try:
-            if states:
-                await self._cards.tell(*states)
-        except Unavailable as error:
-            _log.warning("refresh.not_restored", error=str(error))
-        for connection in connections:
-            connection.welcome_afresh()
-
 
 def _version(connection: Connection) -> int:
     return connection.latest.version if connection.latest is not None else -1
-
-
-def _card_is_news(connection: Connection, verdict: Refreshed) -> bool:
-    return not verdict.replaced and verdict.version > _version(connection)

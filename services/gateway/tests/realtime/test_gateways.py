@@ -4,6 +4,8 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 
+from msgspec.json import encode
+
 from services.gateway.realtime.connections import Connection
 from services.gateway.tests.realtime.lives import Life
 from services.gateway.tests.realtime.world import Running, World
@@ -142,6 +144,27 @@ async def test_an_old_redis_is_brought_up_to_date(world: World) -> None:
             assert card is not None and card.state == life.state
 
         await eventually(present)
+
+
+async def test_a_card_that_came_back_older_than_its_socket_is_told_again(world: World) -> None:
+    running = await world.gateway()
+    life = world.sessions.register()
+    old = life.ask()
+    async with world.person(running, life) as socket:
+        await running.hear(life.match())
+        await socket.heard("match.found")
+        key = f"gateway:{{{life.user_id}}}:card"
+        [owner] = await running.memory.run([command("HGET", key, "connection")])
+        version, state = old.version, encode(old)
+        await running.memory.run([command("HSET", key, "version", version, "state", state)])
+
+        async def present() -> None:
+            card = await running.gateway.cards.read(life.user_id)
+            assert card is not None and card.state == life.state
+            assert card.connection == owner.decode()
+
+        await eventually(present)
+        await socket.silent()
 
 
 async def test_connected_means_that_some_gateway_holds_a_socket(world: World) -> None:

@@ -10,14 +10,20 @@ from services.gateway.tests.realtime.world import Running, World
 from shared.config import Seconds
 from shared.errors import Unavailable
 from shared.events import PulseReturned, PulseSent, Silent, UserOffline
-from shared.identifiers import RequestId, SessionId
+from shared.identifiers import RequestId, SessionId, UserId
 from shared.memory import command
+from shared.requests import GetVersions
 from shared.testing import eventually
 
 
 def announced(world: World, life: Life) -> list[Silent]:
     events = world.publisher.of(UserOffline)
     return [one for event in events for one in event.users if one.user_id == life.user_id]
+
+
+async def never(_: GetVersions) -> dict[UserId, int]:
+    await asyncio.Event().wait()
+    return {}
 
 
 async def swept_before(running: Running) -> None:
@@ -79,6 +85,20 @@ async def test_an_open_socket_is_a_sign_of_life(world: World) -> None:
 
         async def the_silent_one_alone() -> None:
             assert len(announced(world, silent)) >= 2
+
+        await eventually(the_silent_one_alone)
+        assert not announced(world, connected)
+
+
+async def test_connected_users_are_present_however_slow_sessions_is(world: World) -> None:
+    connected, silent = world.sessions.register(), world.sessions.register()
+    running = await world.gateway(refresh_interval_s=Seconds(60), refresh_batch=1)
+    async with world.person(running, connected):
+        await running.hear(connected.ask(), silent.ask())
+        world.sessions.asker.script[GetVersions] = never
+
+        async def the_silent_one_alone() -> None:
+            assert len(announced(world, silent)) >= 4
 
         await eventually(the_silent_one_alone)
         assert not announced(world, connected)

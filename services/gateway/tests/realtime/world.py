@@ -110,7 +110,8 @@ class World:
         if tending:
             for interval_s, step in (
                 (settings.refresh_every_s, lambda: doorbell.keep(memory)),
-                (settings.refresh_every_s, gateway.refresh.round),
+                (settings.refresh_every_s, gateway.refresh.keep_cards),
+                (settings.refresh_every_s, gateway.refresh.load_what_lags),
                 (settings.presence_sweep_interval_s, gateway.announce),
             ):
                 self._loop(every(interval_s, step, pause_max_s=interval_s))
