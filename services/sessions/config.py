@@ -33,6 +33,8 @@ class Settings(DatabaseSettings, frozen=True, kw_only=True):
     sessions_ops_port: int = 0
     session_join_timeout_s: Seconds = Seconds(30)
     """Both must answer the ring within this."""
+    session_minimum_s: Seconds = Seconds(300)
+    """Who talked for this long completed the session: shorter is a greeting, not practice."""
 
     outbox_batch: int = 200
     """Six thousand a second; larger batches gain nothing and hold their rows longer."""

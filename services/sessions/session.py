@@ -116,3 +116,8 @@ def duration_s(record: Record, now: datetime) -> int:
     if record.active_at is None:
         return 0
     return max(0, int((now - record.active_at).total_seconds()))
+
+
+def completed_minimum(record: Record, now: datetime, minimum_s: float) -> bool:
+    """Whether the two talked, and at least for `minimum_s`."""
+    return _talked(record) and duration_s(record, now) >= minimum_s

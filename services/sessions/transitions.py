@@ -115,7 +115,8 @@ async def _end_session(
     transaction: Transaction, record: Record, end: End, settings: Settings
 ) -> None:
     now = transaction.now
-    await chat_sessions.end(transaction, record.session_id, end.reason)
+    completed = session.completed_minimum(record, now, settings.session_minimum_s)
+    await chat_sessions.end(transaction, record.session_id, end.reason, completed)
     first, second = record.sides
     transaction.events.append(
         SessionEnded(
@@ -124,7 +125,7 @@ async def _end_session(
             participants=(_participant(first), _participant(second)),
             reason=end.reason,
             duration_s=session.duration_s(record, now),
-            completed_minimum=False,
+            completed_minimum=completed,
             at=now,
         )
     )

@@ -53,7 +53,8 @@ c.id IN (SELECT session_id FROM participants WHERE live AND user_id = ANY($1::uu
 LIVE = RECORDS % "c.id = ANY($1::uuid[])"
 LATE = RECORDS % "c.status = 'waiting' AND c.join_by <= statement_timestamp()" + " LIMIT $1"
 END = """
-UPDATE chat_sessions SET status = 'ended', reason = $2, ended_at = $3, repeat_at = NULL
+UPDATE chat_sessions SET status = 'ended', reason = $2, ended_at = $3, repeat_at = NULL,
+                         completed_minimum = $4
 WHERE id = $1 AND status <> 'ended'
 """
 
@@ -113,6 +114,13 @@ async def late(connection: Connection, limit: int) -> Sequence[Record]:
     return await structs(connection, _records, LATE, limit)
 
 
-async def end(transaction: Transaction, session_id: SessionId, reason: SessionEndReason) -> None:
+async def end(
+    transaction: Transaction,
+    session_id: SessionId,
+    reason: SessionEndReason,
+    completed_minimum: bool,
+) -> None:
     """End a live session; its sides are free at once."""
-    await transaction.connection.execute(END, session_id, reason, transaction.now)
+    await transaction.connection.execute(
+        END, session_id, reason, transaction.now, completed_minimum
+    )

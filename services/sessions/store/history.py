@@ -16,7 +16,7 @@ SELECT row_to_json(record) FROM (
            me.practises AS you_practise, them.practises AS partner_practises,
            c.created_at, c.ended_at, c.reason, c.completed_minimum,
            CASE WHEN c.live THEN NULL
-                ELSE coalesce(extract(epoch FROM c.ended_at - c.active_at)::integer, 0)
+                ELSE coalesce(floor(extract(epoch FROM c.ended_at - c.active_at))::integer, 0)
            END AS duration_s
     FROM participants AS me
     JOIN users AS u ON u.id = me.user_id

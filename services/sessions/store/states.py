@@ -42,7 +42,7 @@ ORDER BY r.created_at DESC LIMIT 1
 """
 LAST_SESSION = """
 SELECT c.id AS session_id, me.request_id, c.reason, c.ended_at,
-       coalesce(extract(epoch FROM c.ended_at - c.active_at)::integer, 0) AS duration_s,
+       coalesce(floor(extract(epoch FROM c.ended_at - c.active_at))::integer, 0) AS duration_s,
        c.completed_minimum,
        (SELECT next.id FROM match_requests AS next
         WHERE next.requeued_from = c.id AND next.user_id = u.id) AS requeued_as

@@ -1,6 +1,7 @@
 import pytest
 
 from services.sessions.tests.replica import ENGLISH, Replica, refusal
+from shared.config import Seconds
 from shared.domain import SessionEndReason
 from shared.events import SessionEnded, StateChanged, TicketOpened, UserBlocked
 from shared.identifiers import SessionId, UserId, new_id
@@ -13,6 +14,8 @@ from shared.requests import (
     SessionPage,
     UnblockUser,
 )
+
+WHOLE_SECONDS = "SELECT floor(extract(epoch FROM ended_at - active_at)) FROM chat_sessions"
 
 
 async def test_a_block_ends_the_live_session_of_the_two_for_good(sessions: Replica) -> None:
@@ -129,6 +132,23 @@ async def test_a_session_is_shown_from_the_users_own_side(sessions: Replica) -> 
     ana, ben, session_id = await sessions.talking_pair()
     record = await sessions.ask(GetSession(user_id=ben, session_id=session_id))
     assert (record.partner.id, record.you_practise, record.partner_practises) == (ana, "es", "en")
+
+
+@pytest.mark.parametrize(("minimum_s", "completed"), [(60, True), (600, False)])
+async def test_who_talked_for_the_minimum_completed_it(
+    sessions: Replica, minimum_s: float, completed: bool
+) -> None:
+    async with sessions.like(session_minimum_s=Seconds(minimum_s)) as patient:
+        ana, ben, session_id = await patient.talking_pair()
+        await patient.rows("UPDATE chat_sessions SET status = 'active', "
+                           "active_at = now() - interval '90.5 s'")  # fmt: skip
+        await patient.ask(BlockUser(user_id=ben, blocked_id=ana))
+        ended = await patient.only(SessionEnded)
+        last = (await patient.state(ana)).last_session
+        record = await patient.ask(GetSession(user_id=ana, session_id=session_id))
+        assert last is not None
+        shown = [(each.duration_s, each.completed_minimum) for each in (ended, last, record)]
+        assert shown == [(await patient.value(WHOLE_SECONDS), completed)] * 3
 
 
 @pytest.mark.parametrize("typed", ["", "x", new_id()])

@@ -115,6 +115,13 @@ def test_a_requeue_has_what_was_left_and_at_least_a_minute(left_s: float) -> Non
     assert abs(seconds - max(left_s, 60)) < 0.001
 
 
+def test_who_never_talked_completed_nothing() -> None:
+    later = NOW + timedelta(seconds=90)
+    assert not session.completed_minimum(record(), later, 0)
+    assert session.completed_minimum(record(SessionStatus.ACTIVE), later, 90)
+    assert not session.completed_minimum(record(SessionStatus.ACTIVE), later, 91)
+
+
 def test_a_session_lasts_from_its_becoming_active() -> None:
     assert session.duration_s(record(), NOW + timedelta(seconds=90)) == 0
     assert session.duration_s(record(SessionStatus.ACTIVE), NOW + timedelta(seconds=90)) == 90
