@@ -214,7 +214,7 @@ def decode(text: str | bytes) -> ClientFrame:
     """What the client said. Raises `BadFrame`, `UnknownFrame` or `MalformedFrame`."""
     try:
         envelope = _envelope.decode(text)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise BadFrame(str(error)) from None
     if envelope.type not in _known:
         raise UnknownFrame(envelope.type, envelope.id)

@@ -92,7 +92,11 @@ def test_the_newer_may_say_more() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "hello", "[]", "7", "null", '{"id": "1"}', '{"type": 1}', b"\xff"]
+    "text",
+    [
+        *("", "hello", "[]", "7", "null", '{"id": "1"}', '{"type": 1}', b"\xff"),
+        '{"type": "ping", "more": ' + 8000 * "[" + 8000 * "]" + "}",
+    ],
 )
 def test_what_is_no_object_with_a_type_is_no_frame(text: str | bytes) -> None:
     with pytest.raises(BadFrame):
