@@ -6,6 +6,7 @@ from urllib.parse import urlsplit
 from shared.config import CommonSettings, Seconds
 from shared.errors import SettingsError
 
+ENVIRONMENTS = ("development", "production")
 DEVELOPMENT_SECRET = "parley-development-secret-never-for-production"
 # RFC 7518 section 3.2: an HS256 key is at least as long as the hash, 256 bits.
 SECRET_BYTES_MIN = 32
@@ -68,6 +69,9 @@ class ApiSettings(CommonSettings, frozen=True, kw_only=True):
     side_work_timeout_s: Seconds = Seconds(0.25)
 
     def __post_init__(self) -> None:
+        if self.parley_env not in ENVIRONMENTS:
+            # "prod" taken for development would accept the secret that everybody knows.
+            raise SettingsError(f"PARLEY_ENV: expected one of {', '.join(ENVIRONMENTS)}")
         if len(self.jwt_secret.encode()) < SECRET_BYTES_MIN:
             raise SettingsError(f"JWT_SECRET: expected at least {SECRET_BYTES_MIN} bytes")
         if self.is_production and self.jwt_secret == DEVELOPMENT_SECRET:

@@ -102,6 +102,8 @@ def test_production_refuses_the_development_secret() -> None:
         ("ALLOWED_ORIGINS", "https://parley.example/"),
         ("ALLOWED_ORIGINS", "*"),
         ("TRUSTED_PROXIES", "proxy"),
+        ("PARLEY_ENV", "prod"),
+        ("PARLEY_ENV", "Production"),
     ],
 )
 def test_a_setting_that_makes_no_sense_stops_the_start_and_is_named(name: str, value: str) -> None:
