@@ -1,5 +1,6 @@
 """The matcher's latest figures of the pool, kept in Redis for every gateway to read."""
 
+import asyncio
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -52,7 +53,7 @@ class QueueFigures:
     async def _look(self) -> PoolMeasured | None:
         try:
             [body] = await self._memory.run([command("GET", KEY)])
-        except Unavailable:
+        except (Unavailable, asyncio.CancelledError):  # a caller that would not wait for a hang
             self._cached = None
             raise
         return _decoder.decode(body) if body else None

@@ -1,3 +1,4 @@
+import asyncio
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -55,6 +56,18 @@ async def test_redis_out_of_reach_is_unavailable_and_never_old_figures() -> None
     with pytest.raises(Unavailable):
         await figures.store(measured())
     await memory.close()
+
+
+async def test_a_redis_that_hangs_leaves_no_old_figures_behind(memory: Memory) -> None:
+    now = 10.0
+    figures = QueueFigures(memory, ApiSettings(), clock=lambda: now)
+    await figures.store(measured())
+    assert await figures.read() is not None
+    now = 11.0
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0):
+            await figures.read()
+    assert await figures.read() is None
 
 
 async def test_the_status_lists_who_waits_and_for_how_long(api: Any) -> None:
