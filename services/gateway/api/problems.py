@@ -37,6 +37,7 @@ PROBLEMS: Mapping[str, tuple[HTTPStatus, str]] = {
     "already-matched": (HTTPStatus.CONFLICT, "The request has been matched already"),
     "body-timeout": (HTTPStatus.REQUEST_TIMEOUT, "The body did not arrive in time"),
     "body-too-large": (HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "The body is too large"),
+    "upgrade-required": (HTTPStatus.UPGRADE_REQUIRED, "This path speaks WebSocket"),
     "unsupported-media-type": (HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "The body must be JSON"),
     "invalid-body": (HTTPStatus.UNPROCESSABLE_ENTITY, "The body is not what this call takes"),
     "invalid-query": (HTTPStatus.UNPROCESSABLE_ENTITY, "A query parameter is not valid"),

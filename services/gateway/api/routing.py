@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
-from services.gateway.api import health, languages, match, queue, safety, sessions, users
+from services.gateway.api import health, languages, match, queue, safety, sessions, socket, users
 from services.gateway.api.addresses import Addresses
 from services.gateway.api.bodies import BodyTooLarge, RefusedUpload
 from services.gateway.api.dependencies import Call, Dependencies, UserCall
@@ -128,12 +128,13 @@ async def _unavailable(_: Request, error: Exception) -> Response:
 async def _unrouted(request: Request, error: Exception) -> Response:
     """What the router itself refuses: 404 and 405. A plain OPTIONS asks what a path takes."""
     assert isinstance(error, HTTPException)
+    path = request.scope["path"]  # a URL is made of the Host header, which may be none
     if error.status_code == 405:
         if request.method == "OPTIONS":
             return Response(status_code=204, headers=error.headers)
-        detail = f"{request.url.path} does not take {request.method}."
+        detail = f"{path} does not take {request.method}."
         return problem("method-not-allowed", detail, headers=error.headers)
-    return problem("not-found", f"There is nothing at {request.url.path}.")
+    return problem("not-found", f"There is nothing at {path}.")
 
 
 CALLS: Mapping[str, Mapping[str, Endpoint]] = {
@@ -151,6 +152,7 @@ CALLS: Mapping[str, Mapping[str, Endpoint]] = {
     },
     "/match/request/{request_id}": {"GET": _user(match.read)},
     "/queue/status": {"GET": _anyone(queue.status)},
+    "/ws": {"GET": _anyone(socket.plain)},
     "/languages": {"GET": _anyone(languages.offered)},
     "/sessions": {"GET": _user(sessions.history)},
     "/sessions/{session_id}": {"GET": _user(sessions.read)},

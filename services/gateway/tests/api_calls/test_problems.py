@@ -190,6 +190,7 @@ async def test_a_foreign_origin_is_403_and_reads_nothing(api: Any, origin: str) 
         ("GET", "/users/me/", 404, "not-found"),
         ("PUT", "/users", 405, "method-not-allowed"),
         ("GET", "/tokens", 405, "method-not-allowed"),
+        ("GET", "/ws", 426, "upgrade-required"),
         ("GET", "/sessions/nonsense", 404, "unknown-session"),
         ("PUT", "/blocks/nonsense", 404, "unknown-user"),
         ("DELETE", "/blocks/nonsense", 404, "unknown-user"),
@@ -203,6 +204,18 @@ async def test_a_wrong_path_method_or_query_is_a_problem_too(
     api: Any, method: str, path: str, status: int, code: str
 ) -> None:
     await api.refused(status, code, await api.call(method, path))
+
+
+async def test_a_socket_opened_by_a_plain_get_is_told_what_to_upgrade_to(api: Any) -> None:
+    answer = await api.call("GET", "/ws")
+    assert (answer.headers["upgrade"], answer.headers["connection"]) == ("websocket", "Upgrade")
+
+
+@pytest.mark.parametrize(("method", "status"), [("GET", 404), ("PUT", 405)])
+async def test_a_host_that_is_none_changes_no_answer(api: Any, method: str, status: int) -> None:
+    path = "/users" if status == 405 else "/nowhere"
+    answer = await api.call(method, path, headers={"Host": "["})
+    assert answer.status_code == status
 
 
 async def test_a_405_names_every_method_of_the_path(api: Any) -> None:
