@@ -6,8 +6,9 @@ from functools import partial
 
 import structlog
 from starlette.routing import WebSocketRoute
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Scope
 
+from services.gateway.api.addresses import Addresses
 from services.gateway.api.dependencies import Dependencies
 from services.gateway.api.limits import Limits
 from services.gateway.api.queue import estimate
@@ -57,6 +58,7 @@ class Gateway:
         self.cards = Cards(memory, instance, self.connections, self.presence, settings)
         self.figures = QueueFigures(memory, settings)
         self.refresh = Refresh(self.connections, self.cards, asker, settings)
+        self._addresses = Addresses(settings.trusted_proxies)
         tokens = Tokens(settings)
         self._parts = Dependencies(
             settings=settings,
@@ -70,13 +72,17 @@ class Gateway:
         )
         introductions = Introductions(tokens, self.cards, asker, settings)
         self.sockets = Sockets(
-            self.connections, self.cards, introductions, self._estimate, settings
+            self.connections, self.cards, introductions, self._admit, self._estimate, settings
         )
         self.handlers = handlers(self.cards, self.presence, self.figures, publisher)
         self.announce = partial(announce_silent, self.presence, self.cards, publisher)
 
     def application(self) -> ASGIApp:
         return application(self._parts, [WebSocketRoute(f"{PREFIX}/ws", self.sockets.serve)])
+
+    async def _admit(self, scope: Scope) -> None:
+        limits = self._parts.limits
+        await limits.admit(limits.of_address(self._addresses.of(scope)))
 
     async def _estimate(self, request: PendingRequest, waited_s: float) -> float | None:
         languages = request.native_languages, request.practice_languages

@@ -2,14 +2,15 @@
 
 import asyncio
 import random
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 import structlog
 from starlette.responses import Response
+from starlette.types import Scope
 from starlette.websockets import WebSocket
 
 from services.gateway.api.origins import allowed
-from services.gateway.api.problems import problem
+from services.gateway.api.problems import of_refusal, problem
 from services.gateway.realtime.card import Cards
 from services.gateway.realtime.connections import Connection, Connections
 from services.gateway.realtime.endings import GONE, Closing, Ending, goodbye
@@ -19,8 +20,11 @@ from services.gateway.realtime.reader import Reader
 from services.gateway.realtime.settings import RealtimeSettings
 from services.gateway.realtime.wire import Gone, Wire
 from services.gateway.realtime.writer import Estimate, Writer
-from shared.errors import Unavailable
+from shared.errors import Refused, Unavailable
 from shared.identifiers import ConnectionId, new_id
+
+Admit = Callable[[Scope], Awaitable[None]]
+"""Counts a handshake against the limit of its address. Raises `Refused`."""
 
 _log = structlog.get_logger()
 
@@ -33,6 +37,7 @@ class Sockets:
         connections: Connections,
         cards: Cards,
         introductions: Introductions,
+        admit: Admit,
         estimate: Estimate,
         settings: RealtimeSettings,
         draw: Callable[[], float] = random.random,
@@ -40,6 +45,7 @@ class Sockets:
         self._connections = connections
         self._cards = cards
         self._introductions = introductions
+        self._admit = admit
         self._estimate = estimate
         self._settings = settings
         self._draw = draw
@@ -48,7 +54,7 @@ class Sockets:
 
     async def serve(self, websocket: WebSocket) -> None:
         """One socket, from handshake to close."""
-        refusal = self._refusal(websocket)
+        refusal = await self._limited(websocket) or self._refusal(websocket)
         if refusal is not None:
             await websocket.send_denial_response(refusal)
             return
@@ -75,6 +81,13 @@ class Sockets:
     def _goodbye(self) -> Ending:
         """Come back, some time within `drain_s`: everybody at once would be a burden."""
         return goodbye(round(self._draw() * self._settings.drain_s * 1000))
+
+    async def _limited(self, websocket: WebSocket) -> Response | None:
+        try:
+            await self._admit(websocket.scope)
+        except Refused as refused:
+            return of_refusal(refused)
+        return None
 
     def _refusal(self, websocket: WebSocket) -> Response | None:
         if not allowed(websocket.headers.get("origin"), self._settings):

@@ -122,6 +122,20 @@ async def test_some_are_refused_before_the_handshake(
     assert f'"type":"/problems/{problem}"'.encode() in response.body
 
 
+async def test_handshakes_count_against_the_limit_of_their_address(world: World) -> None:
+    running = await world.gateway(limit_address_per_minute=2)
+    for _ in range(2):
+        async with world.socket(running):
+            pass
+    with pytest.raises(InvalidStatus) as refused:
+        async with world.socket(running):
+            pass
+    response = refused.value.response
+    assert response.status_code == 429
+    assert 1 <= int(response.headers["retry-after"]) <= 60
+    assert b'"type":"/problems/too-many-requests"' in response.body
+
+
 async def test_a_localhost_page_may_connect_in_development(world: World) -> None:
     async with world.socket(await world.gateway(), origin="http://localhost:5173") as socket:
         await socket.say(type="ping")
