@@ -60,6 +60,8 @@ async def rotate(
     token = await connection.fetchrow(READ, token_id, user_id, now)
     if token is None or token["expired"]:
         return Rotation.UNKNOWN
+    if token["next_id"] == successor_id:
+        return Rotation.SUCCEEDED  # the same question, delivered again
     if token["next_used"]:
         await connection.execute("DELETE FROM refresh_tokens WHERE family = $1", token["family"])
         return Rotation.FAMILY_REVOKED

@@ -182,6 +182,20 @@ async def test_a_token_used_again_before_its_successor_gets_another_in_its_place
     await rotate(sessions, ana, second)
 
 
+async def test_the_same_exchange_delivered_twice_is_one(sessions: Replica) -> None:
+    ana = await sessions.register()
+    exchange = RotateToken(
+        user_id=ana,
+        token_id=await first_token(sessions, ana),
+        successor_id=TokenId(new_id()),
+        successor_expires_in_s=60,
+    )
+    await sessions.ask(exchange)
+    last = await rotate(sessions, ana, exchange.successor_id)
+    await sessions.ask(exchange)
+    await rotate(sessions, ana, last)
+
+
 async def test_a_token_whose_successor_was_used_ends_the_family(sessions: Replica) -> None:
     ana = await sessions.register()
     first = await first_token(sessions, ana)
