@@ -106,10 +106,14 @@ class Outbox:
             raise
 
     async def finish(self) -> None:
-        """Before a stop: wait until what is committed is published, and forget it."""
-        if self._publishing:
-            await asyncio.wait(self._publishing, timeout=self._settings.outbox_finish_timeout_s)
-        await self.forget_confirmed()
+        """Before a stop: wait until what is committed is published, and forget it if possible."""
+        try:
+            async with asyncio.timeout(self._settings.outbox_finish_timeout_s):
+                if self._publishing:
+                    await asyncio.wait(self._publishing)
+                await self.forget_confirmed()
+        except (TimeoutError, Unavailable) as error:  # what is left, a relay publishes
+            log.warning("outbox.unfinished", error=repr(error))
 
     async def relay(self) -> None:
         """Publish and delete what was left behind, a batch per transaction."""

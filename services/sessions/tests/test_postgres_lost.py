@@ -16,7 +16,7 @@ from services.sessions.tests.replica import Replica, replica_of
 from services.sessions.tests.soundness import assert_sound
 from shared.config import Seconds
 from shared.errors import Refused, Unavailable
-from shared.events import MatchFound
+from shared.events import MatchFound, UserRegistered
 from shared.identifiers import UserId
 from shared.proxy import Proxy
 from shared.requests import RequestOpened
@@ -152,6 +152,15 @@ async def open_or_pending(sessions: Replica, user: UserId) -> object:
         return await sessions.state(user)
     except Unavailable as error:
         raise AssertionError from error
+
+
+async def test_a_stop_while_postgres_is_away_is_a_clean_one(severed: Severed) -> None:
+    ana = await severed.through.register()
+    await severed.through.only(UserRegistered)
+    await severed.proxy.refuse()
+    await severed.through.parts.outbox.finish()
+    left = await severed.beside.value("SELECT correlation_id FROM outbox")
+    assert left == ana, "a relay publishes it again"
 
 
 async def test_postgres_that_ends_its_connections_is_used_again_at_once(
