@@ -81,7 +81,6 @@ async def serve(settings: Settings, runtime: Runtime) -> None:
     parts = assemble(database, bus, runtime.tasks, settings)
     runtime.on_stop(parts.outbox.finish)
     runtime.on_stop(bus.stop_consuming)
-    # Before the last await: a stop that falls into the start finds no task left to be made.
     for interval_s, step in parts.steps:
         runtime.tasks.create_task(every(interval_s, step, pause_max_s=2.0))
     await bus.answer(parts.answerers, settings.requests_prefetch)
