@@ -128,13 +128,12 @@ async def _unavailable(_: Request, error: Exception) -> Response:
 async def _unrouted(request: Request, error: Exception) -> Response:
     """What the router itself refuses: 404 and 405. A plain OPTIONS asks what a path takes."""
     assert isinstance(error, HTTPException)
-    path = request.scope["path"]  # a URL is made of the Host header, which may be none
     if error.status_code == 405:
         if request.method == "OPTIONS":
             return Response(status_code=204, headers=error.headers)
-        detail = f"{path} does not take {request.method}."
+        detail = f"{request.url.path} does not take {request.method}."
         return problem("method-not-allowed", detail, headers=error.headers)
-    return problem("not-found", f"There is nothing at {path}.")
+    return problem("not-found", f"There is nothing at {request.url.path}.")
 
 
 CALLS: Mapping[str, Mapping[str, Endpoint]] = {
