@@ -32,6 +32,7 @@ for side = 1, 2 do
 
   local met = KEYS[8 + side]
   redis.call('ZADD', met, now, users[3 - side])
+  redis.call('ZREMRANGEBYSCORE', met, '-inf', now - ARGV[10])
   redis.call('ZREMRANGEBYRANK', met, 0, -1 - ARGV[11])
   redis.call('PEXPIRE', met, ARGV[10])
 

@@ -195,6 +195,18 @@ async def test_whom_one_was_matched_with_is_remembered(pool: Pool) -> None:
     assert again.page.met == {b.user_id}
 
 
+async def test_whom_one_met_long_ago_is_forgotten_though_one_goes_on_meeting(
+    pool: Pool, memory: Memory
+) -> None:
+    a, b = ticket("en", "es"), ticket("es", "en")
+    await memory.run([command("ZADD", keys.met(a.user_id), 0, "met in 1970")])
+    await put_in(pool, a, b)
+    await pool.claim(paired(a, b), found(paired(a, b)))
+    again = await pool.open(ticket("en", "es", user=a.user_id))
+    assert again.page is not None
+    assert again.page.met == {b.user_id}
+
+
 async def test_everything_stands_under_the_hash_tag(pool: Pool, memory: Memory) -> None:
     a, b = ticket("en", "es"), ticket("es", "en")
     await put_in(pool, a, b, ticket("en", "fr"))
