@@ -20,7 +20,6 @@ from shared.domain import (
     Idempotency,
     PendingRequest,
     Practice,
-    RequestRecord,
     RequestStatus,
 )
 from shared.errors import Refused
@@ -88,7 +87,7 @@ async def open_request(call: UserCall) -> Response:
         parts.aside(parts.cards.connected(call.user_id), False),
         parts.aside(parts.figures.read(), None),
     )
-    accepted = await _accepted(parts, opened.request, connected)
+    accepted = await _accepted(parts, opened, connected)
     return ok(accepted, 202, _headers(opened), parts.telling(opened.state))
 
 
@@ -124,10 +123,12 @@ def _idempotency(request: Request, body: bytes) -> Idempotency | None:
     return Idempotency(key=keys[0], operation=OPERATION, body_sha256=digest)
 
 
-async def _accepted(parts: Dependencies, record: RequestRecord, connected: bool) -> Accepted:
-    wait_s = None
+async def _accepted(parts: Dependencies, opened: RequestOpened, connected: bool) -> Accepted:
+    record, wait_s = opened.request, None
     if record.status is RequestStatus.PENDING:
-        wait_s = await estimate(parts, record.native_languages, record.practice_languages)
+        natives, practices = record.native_languages, record.practice_languages
+        waited_s = _waited_s(record.since) if opened.replayed else 0.0
+        wait_s = await estimate(parts, natives, practices, waited_s)
     return Accepted(
         request_id=record.request_id,
         status=record.status,
@@ -138,7 +139,6 @@ async def _accepted(parts: Dependencies, record: RequestRecord, connected: bool)
 
 
 async def _pending(parts: Dependencies, request: PendingRequest) -> Pending:
-    waited_s = max(0.0, (datetime.now(UTC) - request.since).total_seconds())
     natives, practices = request.native_languages, request.practice_languages
     return Pending(
         request_id=request.request_id,
@@ -147,9 +147,14 @@ async def _pending(parts: Dependencies, request: PendingRequest) -> Pending:
         expires_at=request.expires_at,
         native_languages=natives,
         practice_languages=practices,
-        estimated_wait_s=await estimate(parts, natives, practices, waited_s),
+        estimated_wait_s=await estimate(parts, natives, practices, _waited_s(request.since)),
         requeued_from=request.requeued_from,
     )
+
+
+def _waited_s(since: datetime) -> float:
+    """Never negative, although the clocks are two."""
+    return max(0.0, (datetime.now(UTC) - since).total_seconds())
 
 
 def _headers(opened: RequestOpened) -> dict[str, str]:

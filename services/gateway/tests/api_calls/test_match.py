@@ -85,6 +85,23 @@ async def test_a_replay_names_the_same_request_with_its_present_status(api: Any)
     assert answer.headers["idempotency-replayed"] == "true"
 
 
+async def test_a_replay_is_not_promised_again_what_an_arrival_would_be(api: Any) -> None:
+    scripted = api.asker.script[OpenRequest]
+
+    def replay(asked: OpenRequest) -> Any:
+        opened = scripted(asked)
+        since = datetime.now(UTC) - timedelta(seconds=60)
+        return replace(opened, request=replace(opened.request, since=since), replayed=True)
+
+    waits_s = (4.0, 4.0, 4.0)
+    pair = PairMeasured(native="es", practice="en", waiting=0, recent_waits_s=waits_s)
+    measured = PoolMeasured(correlation_id="c", measured_at=datetime.now(UTC), pairs=(pair,))
+    await api.figures.store(measured)
+    api.asker.script[OpenRequest] = replay
+    body = (await api.call("POST", PATH, json={})).json()
+    assert (body["status"], body["estimated_wait_s"]) == ("pending", None)
+
+
 @pytest.mark.parametrize("key", ["", " ", "a b", "x" * 256, "é"])
 async def test_an_unusable_idempotency_key_is_400(api: Any, key: str) -> None:
     headers = api.bearer | {"Idempotency-Key": key.encode("latin-1")}
