@@ -22,6 +22,7 @@ class Proxy:
         self._writers: set[asyncio.StreamWriter] = set()
         self._flowing = asyncio.Event()
         self._flowing.set()
+        self._passing: int | None = None
         self.port = 0
         self.accepted = 0
 
@@ -33,8 +34,13 @@ class Proxy:
 
     def cut(self) -> None:
         """Reset every connection; new ones are accepted."""
+        self._passing = None
         for writer in self._writers:
             writer.transport.abort()
+
+    def cut_after(self, pieces: int) -> None:
+        """Let so many more pieces of bytes through, in either direction, and cut at the next."""
+        self._passing = pieces
 
     def hold(self) -> None:
         """Let no byte through in either direction, without closing anything."""
@@ -84,6 +90,17 @@ class Proxy:
         with contextlib.suppress(OSError):
             while chunk := await reader.read(CHUNK_BYTES):
                 await self._flowing.wait()
+                if not self._passes():
+                    break
                 writer.write(chunk)
                 await writer.drain()
         writer.close()
+
+    def _passes(self) -> bool:
+        if self._passing is None:
+            return True
+        self._passing -= 1
+        if self._passing < 0:
+            self.cut()
+            return False
+        return True
