@@ -1,4 +1,5 @@
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from functools import partial
@@ -99,50 +100,51 @@ async def test_a_transaction_that_is_cut_did_not_happen(severed: Severed) -> Non
 
 
 async def test_matches_cut_at_any_moment_become_one_session_each(severed: Severed) -> None:
-    pairs = [await severed.beside.waiting_pair() for _ in range(20)]
-
-    async def cut_again_and_again() -> None:
-        for pause_ms in (*range(5, 45, 5), *range(42, 60, 2)):
-            await asyncio.sleep(pause_ms / 1000)
-            severed.proxy.cut()
-
-    async def hear_as_the_bus_would(found: MatchFound) -> None:
-        while True:
-            try:
-                await severed.through.hear(found)
-                return
-            except Unavailable:
-                await asyncio.sleep(0.02)
-
-    async with asyncio.TaskGroup() as tasks:
-        tasks.create_task(cut_again_and_again())
-        for _, _, found in pairs:
-            tasks.create_task(hear_as_the_bus_would(found))
-    await severed.beside.rows("UPDATE outbox SET created_at = created_at - interval '1 min'")
-    await severed.through.parts.outbox.finish()
-    assert await severed.beside.value("SELECT count(*) FROM chat_sessions WHERE live") == 20
-    for ana, ben, _ in pairs:
+    stood: set[bool] = set()
+    for pieces in range(30):
+        ana, ben, found = await severed.beside.waiting_pair()
+        severed.proxy.cut_after(pieces)
+        with contextlib.suppress(Unavailable):
+            await severed.through.hear(found)
+            break
+        stood.add((await severed.beside.state(ana)).session is not None)
+        await eventually(partial(heard, severed.through, found))
         one, other = await severed.beside.state(ana), await severed.beside.state(ben)
+        assert one.session is not None
+        assert other.session is not None
+        assert one.session.session_id == other.session.session_id == found.match_id
         assert one.version == other.version == 3
+    assert stood == {False, True}, "cut before the commit, and between it and its answer"
+
+
+async def heard(sessions: Replica, found: MatchFound) -> None:
+    """As the bus would, which holds the event while Postgres is away."""
+    try:
+        await sessions.hear(found)
+    except Unavailable as error:
+        raise AssertionError from error
 
 
 async def test_opens_whose_answer_was_lost_opened_at_most_one_request(severed: Severed) -> None:
-    users = [await severed.beside.register() for _ in range(20)]
-    opening = asyncio.gather(*map(severed.through.open, users), return_exceptions=True)
-    await asyncio.sleep(0.004)
-    severed.proxy.cut()
-    for user, outcome in zip(users, await opening, strict=True):
-        pending = (await severed.beside.state(user)).request
-        if isinstance(outcome, RequestOpened):
-            assert pending is not None
-            assert pending.request_id == outcome.request.request_id
-        else:
-            assert isinstance(outcome, Unavailable)
-    for user in users:
-        opened = await eventually(partial(open_or_pending, severed.through, user))
-        assert opened == await severed.beside.state(user)
+    stood: set[bool] = set()
+    for pieces in range(30):
+        users = [await severed.beside.register() for _ in range(3)]
+        severed.proxy.cut_after(pieces)
+        outcomes = await asyncio.gather(*map(severed.through.open, users), return_exceptions=True)
+        severed.proxy.cut()
+        for user, outcome in zip(users, outcomes, strict=True):
+            pending = (await severed.beside.state(user)).request
+            if isinstance(outcome, RequestOpened):
+                assert pending is not None
+                assert pending.request_id == outcome.request.request_id
+            else:
+                assert isinstance(outcome, Unavailable)
+                stood.add(pending is not None)
+            opened = await eventually(partial(open_or_pending, severed.through, user))
+            assert opened == await severed.beside.state(user)
+    assert stood == {False, True}, "cut before the commit, and between it and its answer"
     await severed.through.parts.outbox.finish()
-    await assert_sound(severed.beside)
+    await assert_sound(severed.beside, severed.through)
 
 
 async def open_or_pending(sessions: Replica, user: UserId) -> object:

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from typing import Any
 
 from services.sessions.tests.replica import ENGLISH, Replica, match
@@ -111,29 +111,59 @@ async def test_of_erase_and_match_the_other_waits_on(replicas: tuple[Replica, Re
 async def test_of_expiry_and_match_exactly_one_wins(replicas: tuple[Replica, Replica]) -> None:
     one, other = replicas
     pairs = await waiting_pairs(one, ROUNDS // 2)
-    await one.rows("UPDATE match_requests SET since = since - interval '1 h', "
-                   "expires_at = now() - interval '1 s'")  # fmt: skip
-    matching = [other.hear(match(*pair)) for pair in pairs]
-    await asyncio.gather(*matching[:50], one.parts.sweep.expire(), *matching[50:])
-    await one.parts.sweep.expire()
-    left = "SELECT count(*) FROM match_requests WHERE status = 'pending'"
-    assert await one.value(left) == 0
+    for ahead, racing in heats(pairs):
+        requests = [opened.request.request_id for pair in racing for opened in pair]
+        await one.rows("UPDATE match_requests SET since = since - interval '1 h', "
+                       "expires_at = now() - interval '1 s' WHERE id = ANY($1::uuid[])",
+                       requests)  # fmt: skip
+        matching = [after(ahead, other, other.hear(match(*pair))) for pair in racing]
+        await asyncio.gather(after(-ahead, one, one.parts.sweep.expire()), *matching)
+    assert await reasons(one) == {"timeout", "matched"}, "the race was none"
     await assert_sound(*replicas)
 
 
 async def test_of_offline_cancel_and_match_one_wins(replicas: tuple[Replica, Replica]) -> None:
     one, other = replicas
-    pairs = await waiting_pairs(one, ROUNDS // 4)
-    silent = tuple(
-        Silent(user_id=ana.state.user.id, request_id=ana.request.request_id) for ana, _ in pairs
-    )
-    event = UserOffline(correlation_id="x", users=silent, read_at=await one.value("SELECT now()"))
-    racing: list[Awaitable[Any]] = [one.hear(event), other.hear(event)]
-    for ana, ben in pairs:
-        racing.append(outcome(one.ask(CancelRequest(user_id=ana.state.user.id))))
-        racing.append(other.hear(match(ana, ben)))
-    await asyncio.gather(*racing)
+    pairs = await waiting_pairs(one, ROUNDS // 2)
+    for ahead, racing in heats(pairs):
+        silent = tuple(
+            Silent(user_id=ana.state.user.id, request_id=ana.request.request_id)
+            for ana, _ in racing
+        )
+        now = await one.value("SELECT now()")
+        event = UserOffline(correlation_id="x", users=silent, read_at=now)
+        against = [after(ahead, other, other.hear(match(*pair))) for pair in racing[::2]]
+        against += [
+            after(ahead, other, outcome(other.ask(CancelRequest(user_id=ana.state.user.id))))
+            for ana, _ in racing
+        ]
+        silencing = [after(-ahead, one, one.hear(event)) for _ in range(2)]
+        await asyncio.gather(*silencing, *against)
+    ended = await reasons(one)
+    assert ended == {"offline", "user", "matched"}, "the race was none"
     await assert_sound(*replicas)
+
+
+def heats(
+    pairs: list[tuple[RequestOpened, RequestOpened]],
+) -> Iterator[tuple[int, list[tuple[RequestOpened, RequestOpened]]]]:
+    """Four pairs at a time, each time with another head start for who acts on all four; a negative
+    one is for who acts on one."""
+    for i in range(0, len(pairs), 4):
+        yield i // 4 % 5 - 2, pairs[i : i + 4]
+
+
+async def after(ahead: int, sessions: Replica, acting: Awaitable[Any]) -> None:
+    """Act when so many questions have gone to Postgres and back."""
+    for _ in range(ahead):
+        await sessions.value("SELECT 1")
+    await acting
+
+
+async def reasons(sessions: Replica) -> set[str]:
+    """Why requests ended."""
+    query = "SELECT DISTINCT reason FROM match_requests WHERE status <> 'pending'"
+    return {row["reason"] for row in await sessions.rows(query)}
 
 
 async def test_a_state_read_amid_all_this_shows_one_moment(
