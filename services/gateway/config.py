@@ -1,6 +1,7 @@
 """The settings of the gateway, read once at start."""
 
 from services.gateway.realtime.settings import RealtimeSettings
+from shared.config import Seconds
 
 
 class Settings(RealtimeSettings, frozen=True, kw_only=True):
@@ -17,5 +18,9 @@ class Settings(RealtimeSettings, frozen=True, kw_only=True):
     """The kernel drops a socket whose peer acknowledges nothing for this long."""
     http_keep_alive_s: int = 20
     """Longer than load balancers reuse a connection without asking."""
+    http_head_bytes_max: int = 32 * 1024
+    """Request line and headers: browsers send 2 KiB and a token; uvicorn itself would take any."""
+    http_head_timeout_s: Seconds = Seconds(10)
+    """A head fits one packet; who opens a connection and says less holds it for nothing."""
     http_drain_s: int = 2
     """At a stop, calls in hand may take this long after the last goodbye."""

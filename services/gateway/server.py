@@ -1,15 +1,24 @@
 """The listening socket and uvicorn on it, stopped by the runner and not by signals of its own."""
 
+import asyncio
 import contextlib
 import socket
 from collections.abc import Iterator
+from functools import partial
+from typing import Any, cast
 
 import uvicorn
 from starlette.types import ASGIApp
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from services.gateway.config import Settings
 from services.gateway.realtime.wire import SocketProtocol
 from shared.errors import SettingsError
+
+_HEAD_TOO_LARGE = (
+    b"HTTP/1.1 431 Request Header Fields Too Large\r\n"
+    b"content-length: 0\r\nconnection: close\r\n\r\n"
+)
 
 
 class Server(uvicorn.Server):
@@ -20,11 +29,60 @@ class Server(uvicorn.Server):
         yield
 
 
+class HttpProtocol(HttpToolsProtocol):
+    """uvicorn's protocol with a limit, in bytes and in time, on the head of a request."""
+
+    def __init__(self, *arguments: Any, settings: Settings, **named: Any) -> None:
+        super().__init__(*arguments, **named)
+        self._head_bytes_max = settings.http_head_bytes_max
+        self._head_timeout_s = settings.http_head_timeout_s
+        self._head_bytes = 0
+        self._head_due: asyncio.TimerHandle | None = None
+        self._in_head = True
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self._head_due = self._due()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._head_over()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        went_on = self._in_head
+        super().data_received(data)
+        if not self._in_head or self.transport.is_closing():
+            return
+        self._head_due = self._head_due or self._due()
+        self._head_bytes += len(data) if went_on else 0
+        if self._head_bytes > self._head_bytes_max:
+            self.transport.write(_HEAD_TOO_LARGE)
+            self.transport.close()
+
+    def on_message_begin(self) -> None:
+        self._in_head = True
+        super().on_message_begin()
+
+    def on_headers_complete(self) -> None:
+        self._in_head = False
+        self._head_over()
+        super().on_headers_complete()
+
+    def _due(self) -> asyncio.TimerHandle:
+        return self.loop.call_later(self._head_timeout_s, self.transport.abort)
+
+    def _head_over(self) -> None:
+        self._head_bytes = 0
+        if self._head_due is not None:
+            self._head_due.cancel()
+            self._head_due = None
+
+
 def server(app: ASGIApp, settings: Settings) -> Server:
     return Server(
         uvicorn.Config(
             app,
-            http="httptools",
+            http=cast(type[asyncio.Protocol], partial(HttpProtocol, settings=settings)),
             ws=SocketProtocol,
             ws_max_size=settings.frame_bytes_max,
             ws_ping_interval=settings.heartbeat_s,
