@@ -1,4 +1,4 @@
-"""Transactions over many users: a batch skips whoever is locked and takes them alone."""
+"""Transactions over many users, which wait for nobody."""
 
 from collections.abc import Awaitable, Callable, Collection
 
@@ -7,29 +7,22 @@ from services.sessions.store.database import Transaction
 from shared.identifiers import UserId
 
 Group = tuple[UserId, ...]
-Find = Callable[[], Awaitable[Collection[Group]]]
 Step = Callable[[Transaction], Awaitable[None]]
 
 
-async def in_batches(outbox: Outbox, find: Find, step: Step) -> int:
-    """Run `step` for all groups found whose users are free, at once, then for each of the others.
+async def together(outbox: Outbox, groups: Collection[Group], step: Step) -> set[Group]:
+    """Run `step` once, for all groups whose users are free; returns the groups that were skipped.
 
-    The users of a group are only taken together: the two of a session, or one alone. `find` reads
-    without locks; `step` sees who is locked in the transaction and reads again. Whoever held the
-    others may have done the work: `find` is asked again before they are waited for. Returns how
-    many groups were found.
+    The users of a group are only taken together: the two of a session, or one alone. The groups
+    were read without locks: `step` sees in the transaction who is locked and reads again.
     """
-    groups = set(await find())
     if not groups:
-        return 0
+        return set()
     wanted = {user_id for group in groups for user_id in group}
 
-    async def together(transaction: Transaction) -> frozenset[UserId]:
+    async def body(transaction: Transaction) -> frozenset[UserId]:
         await step(transaction)
         return transaction.locked
 
-    locked = await outbox.transact(wanted, together, skip_locked=True, publish_first=True)
-    skipped = {group for group in groups if not locked.issuperset(group)}
-    for group in skipped.intersection(await find()) if skipped else ():
-        await outbox.transact(group, step, publish_first=True)
-    return len(groups)
+    locked = await outbox.transact(wanted, body, skip_locked=True, publish_first=True)
+    return {group for group in groups if not locked.issuperset(group)}

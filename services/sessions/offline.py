@@ -5,7 +5,7 @@ from functools import partial
 import structlog
 
 from services.sessions import transitions
-from services.sessions.batches import Group, in_batches
+from services.sessions.batches import Group, together
 from services.sessions.config import Settings
 from services.sessions.outbox import Outbox
 from services.sessions.session import WentOffline
@@ -21,7 +21,11 @@ log = structlog.get_logger()
 async def take_down(
     database: Database, outbox: Outbox, settings: Settings, event: UserOffline
 ) -> None:
-    """Cancel the requests and end the sessions that are still open as the event names them."""
+    """Cancel the requests and end the sessions that are still open as the event names them.
+
+    Who is locked is taken alone afterwards; whoever held them may have done the work, so they are
+    looked for again before they are waited for.
+    """
     sessions = {silent.session_id for silent in event.users if silent.session_id is not None}
     waiting = [(silent.user_id,) for silent in event.users if silent.request_id is not None]
 
@@ -30,7 +34,9 @@ async def take_down(
             return [*await chat_sessions.pairs(connection, sessions), *waiting]
 
     step = partial(_end_named, event=event, settings=settings)
-    await in_batches(outbox, find, step)
+    skipped = await together(outbox, await find(), step)
+    for group in skipped.intersection(await find()) if skipped else ():
+        await outbox.transact(group, step, publish_first=True)
 
 
 async def _end_named(transaction: Transaction, *, event: UserOffline, settings: Settings) -> None:

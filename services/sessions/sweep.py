@@ -1,12 +1,11 @@
 """What happens by the clock: requests expire, deadlines of sessions pass, old rows go."""
 
 import asyncio
-from collections.abc import Collection
 
 import structlog
 
 from services.sessions import store, transitions
-from services.sessions.batches import Group, in_batches
+from services.sessions.batches import Group, together
 from services.sessions.config import Settings
 from services.sessions.outbox import Outbox
 from services.sessions.session import TimePassed
@@ -15,13 +14,16 @@ from shared.domain import RequestEndReason
 from shared.identifiers import SessionId
 
 WAIT_MIN_S = 0.05
-"""Expired together within this, and no spinning while somebody else holds what is late."""
+"""Expired together within this, and no spinning while somebody else holds who is late."""
 
 log = structlog.get_logger()
 
 
 class Sweep:
-    """The steps of the sweep; every replica makes them all, there is no leader."""
+    """The steps of the sweep; every replica makes them all, there is no leader.
+
+    Nobody is waited for: who is locked is late again in the next sweep, and the others are in time.
+    """
 
     def __init__(self, database: Database, outbox: Outbox, settings: Settings) -> None:
         self._database = database
@@ -41,9 +43,11 @@ class Sweep:
         await self.expire()
 
     async def expire(self) -> None:
-        """Expire what is over its time."""
-        while await in_batches(self._outbox, self._overdue, _expire) >= self._settings.sweep_batch:
-            pass
+        """Expire what is over its time, as long as full batches get something done."""
+        found, skipped = self._settings.sweep_batch, 0
+        while found >= self._settings.sweep_batch and skipped < found:
+            overdue = await self._overdue()
+            found, skipped = len(overdue), len(await together(self._outbox, overdue, _expire))
 
     async def _overdue(self) -> list[Group]:
         async with self._database.connection() as connection:
@@ -53,11 +57,7 @@ class Sweep:
 
     async def end_late_sessions(self) -> None:
         """End the sessions whose deadline has passed, unless there was an outage just now."""
-        late: dict[SessionId, Group] = {}
-
-        async def find() -> Collection[Group]:
-            late.update(await self._late())
-            return late.values()
+        late = await self._late()
 
         async def step(transaction: Transaction) -> None:
             records = await store.chat_sessions.live(transaction, late)
@@ -65,7 +65,7 @@ class Sweep:
             pairs = await transitions.happen(transaction, records, happening, self._settings)
             await transitions.tell(transaction, pairs)
 
-        await in_batches(self._outbox, find, step)
+        await together(self._outbox, late.values(), step)
 
     async def _late(self) -> dict[SessionId, Group]:
         """Sessions past a deadline, with their two sides; none within the quiet of an outage."""

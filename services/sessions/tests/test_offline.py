@@ -79,7 +79,7 @@ async def test_of_two_silent_partners_neither_waits_on(sessions: Replica) -> Non
     await assert_sound(sessions)
 
 
-async def test_five_hundred_at_once(sessions: Replica) -> None:
+async def test_many_fall_silent_at_once(sessions: Replica) -> None:
     users = [await sessions.register(speaks=ENGLISH) for _ in range(60)]
     opened = [await sessions.open(user) for user in users]
     named = [

@@ -7,7 +7,6 @@ from shared.config import Seconds
 from shared.domain import RequestEndReason, RequestStatus, SessionEndReason
 from shared.events import PulseReturned, PulseSent, RequestEnded, StateChanged, TicketClosed
 from shared.identifiers import UserId
-from shared.testing import eventually
 
 BACKDATE = """
 UPDATE match_requests SET since = since - interval '1 h', expires_at = now() - interval '1 s'
@@ -53,21 +52,18 @@ async def test_more_requests_than_a_batch_expire_once_each(
         await assert_sound(left, right)
 
 
-async def test_a_locked_user_is_expired_when_free_and_the_others_at_once(
-    sessions: Replica,
-) -> None:
-    ana, ben, _ = await sessions.waiting_pair()
+async def test_a_user_held_for_long_makes_nobody_else_late(sessions: Replica) -> None:
+    ana, ben = await sessions.pair()
+    await sessions.open(ana)
     await sessions.rows(BACKDATE)
     async with sessions.database.connection() as connection, connection.transaction():
         await connection.execute("SELECT FROM users WHERE id = $1 FOR NO KEY UPDATE", ana)
-        sweeping = asyncio.ensure_future(sessions.parts.sweep.expire())
-
-        async def ben_is_told() -> None:
-            assert (await sessions.state(ben)).request is None
-
-        await eventually(ben_is_told)
-        assert (await sessions.state(ana)).request is not None
-    await sweeping
+        await asyncio.wait_for(sessions.parts.sweep.expire(), 1)
+        await sessions.open(ben)
+        await sessions.rows(BACKDATE)
+        await asyncio.wait_for(sessions.parts.sweep.expire(), 1)
+        assert (await sessions.state(ben)).request is None
+    await sessions.parts.sweep.expire()
     assert (await sessions.state(ana)).request is None
 
 
@@ -87,9 +83,7 @@ async def test_nobody_joins_and_the_session_is_abandoned(sessions: Replica) -> N
     await assert_sound(sessions)
 
 
-async def test_who_joined_in_time_is_asked_for_no_longer_than_the_join_timeout(
-    sessions: Replica,
-) -> None:
+async def test_both_have_the_join_timeout_to_join(sessions: Replica) -> None:
     async with sessions.like(session_join_timeout_s=Seconds(7)) as quick:
         ana, _, _ = await quick.talking_pair()
         session = (await quick.state(ana)).session
