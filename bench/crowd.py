@@ -41,6 +41,7 @@ class User:
         self.native = native
         self.practice = practice
         self.token = ""
+        self.refused = 0
         self.found: asyncio.Future[tuple[float, str]]
         self._socket: ClientConnection
 
@@ -81,16 +82,25 @@ class User:
                 self.found.set_result((received_at, frame.session_id))
 
     async def ask(self) -> float:
-        """The moment (monotonic) at which the request's 202 came."""
-        answer = await self.http.call("POST", "/match/request", {"timeout": "2m"}, self.token)
-        if answer.status != 202:
-            raise SystemExit(f"asking failed: {answer.status} {answer.body.decode()}")
-        return time.monotonic()
+        """The moment (monotonic) at which the request's 202 came.
+
+        A 503 is answered by asking again with the same key, and counted in `refused`.
+        """
+        while True:
+            answer = await self.http.call(
+                "POST", "/match/request", {"timeout": "2m"}, self.token, key="bench"
+            )
+            if answer.status == 202:
+                return time.monotonic()
+            if answer.status != 503:
+                raise SystemExit(f"asking failed: {answer.status} {answer.body.decode()}")
+            self.refused += 1
 
     async def hang_up(self) -> None:
-        """Withdraw what may be open, and close."""
-        await self.http.call("DELETE", "/match/request", token=self.token)
+        """Close, and be erased: a session left behind would send the partner, who is gone as
+        well, to meet the people of the next run."""
         self.abort()
+        await self.http.call("DELETE", "/users/me", token=self.token)
 
     def abort(self) -> None:
         self._socket.transport.abort()

@@ -68,13 +68,17 @@ class Http:
         self._idle: list[_Connection] = []
         self._slots = asyncio.Semaphore(CONNECTIONS_MAX)
 
-    async def call(self, method: str, path: str, body: Any = None, token: str = "") -> Answer:
-        """The answer to `method` on `/api/v1` + `path`."""
+    async def call(
+        self, method: str, path: str, body: Any = None, token: str = "", key: str = ""
+    ) -> Answer:
+        """The answer to `method` on `/api/v1` + `path`; `key` is an Idempotency-Key."""
         content = b"" if body is None else msgspec.json.encode(body)
         lines = [f"{method} /api/v1{path} HTTP/1.1", f"Host: {self.host}:{self.port}"]
         lines += [f"Content-Length: {len(content)}", "Content-Type: application/json"]
         if token:
             lines.append(f"Authorization: Bearer {token}")
+        if key:
+            lines.append(f"Idempotency-Key: {key}")
         request = "\r\n".join([*lines, "", ""]).encode() + content
         async with self._slots:
             connection = await self._connection()

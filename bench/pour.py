@@ -3,6 +3,7 @@
 import asyncio
 import gc
 import time
+from collections import defaultdict
 
 from bench import report
 from bench.crowd import User, crowd, language_pairs
@@ -35,9 +36,23 @@ async def run(urls: list[str], scale: float) -> bool:
     print(f"{len(users)} requests at once, {LANGUAGE_PAIRS} pairs of languages")
     report.line("first send to 202", [at - begin for at in answered])
     report.line("first send to match.found", [at - begin for at, _ in found])
+    refused = sum(user.refused for user in users)
+    report.line("both accepted to both told", after_acceptance(answered, found))
+    print(f"{refused} calls were answered 503 and repeated")
     print(f"all accepted after {accepted_s:.2f} s, all paired after {paired_s:.2f} s")
     report.as_json(
         scenario="pour", requests=len(users), accepted_s=round(accepted_s, 3),
         paired_s=round(paired_s, 3), requests_per_s=round(len(users) / paired_s, 1),
+        refused=refused,
     )  # fmt: skip
     return True
+
+
+def after_acceptance(answered: list[float], found: list[tuple[float, str]]) -> list[float]:
+    """Per session: from the later 202 of its two to the later frame; 0 if that came first."""
+    accepted: dict[str, float] = defaultdict(float)
+    told: dict[str, float] = defaultdict(float)
+    for answered_at, (found_at, session) in zip(answered, found, strict=True):
+        accepted[session] = max(accepted[session], answered_at)
+        told[session] = max(told[session], found_at)
+    return [max(0.0, told[session] - accepted[session]) for session in told]

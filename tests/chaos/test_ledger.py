@@ -72,7 +72,7 @@ async def test_the_ledger_balances(stacks: Stacks) -> None:
     async with wired(stacks, SHAPE) as it:
         stores = it.stack.stores
         async with (
-            crowd(it.stack.urls, withdraw=False) as people,
+            crowd(it.stack.urls, erase=False) as people,
             copies(stores, COPIED) as copied,
         ):
             await gather_everybody(people)

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
 import httpx2
@@ -15,7 +15,7 @@ ADDRESSES = tuple(f"127.0.7.{n}" for n in range(1, 9))
 
 
 class Crowd:
-    """People of one test. Leaving the block withdraws every request still open and hangs up."""
+    """People of one test, gone without a trace at its end."""
 
     def __init__(
         self, gateways: Sequence[str], https: Sequence[httpx2.AsyncClient], tasks: asyncio.TaskGroup
@@ -47,25 +47,29 @@ class Crowd:
         return person
 
     async def disperse(self) -> None:
-        """Withdraw what is still open; a gateway that is gone is not this test's trouble."""
-        for person in self.people:
-            with suppress(httpx2.HTTPError):
-                await person.cancel()
+        """Erase everybody: whoever merely hangs up leaves a session behind, whose end half a
+        minute later sends the partner, gone as well, to meet people of other tests."""
+        async with asyncio.TaskGroup() as tasks:
+            for person in self.people:
+                tasks.create_task(person.try_call("DELETE", "/users/me"))
 
     async def hang_up(self) -> None:
         await asyncio.gather(*(person.leave() for person in self.people))
 
 
 @asynccontextmanager
-async def crowd(gateways: Sequence[str], *, withdraw: bool = True) -> AsyncIterator[Crowd]:
-    """A crowd before these gateways (`http://127.0.0.1:…`). `withdraw` cancels what is open."""
+async def crowd(gateways: Sequence[str], *, erase: bool = True) -> AsyncIterator[Crowd]:
+    """A crowd before these gateways (`http://127.0.0.1:…`), erased at the end.
+
+    Without `erase` the stack is of no use to others: requests and sessions stay as they are.
+    """
     async with AsyncExitStack() as stack, asyncio.TaskGroup() as tasks:
         https = [await stack.enter_async_context(_phone_network(address)) for address in ADDRESSES]
         people = Crowd(gateways, https, tasks)
         try:
             yield people
         finally:
-            if withdraw:
+            if erase:
                 await people.disperse()
             await people.hang_up()
 

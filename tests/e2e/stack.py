@@ -108,6 +108,16 @@ class Stacks:
         stack.start()
         return stack
 
+    @contextmanager
+    def alone(self, shape: Shape) -> Iterator[Stack]:
+        """A running stack of this shape, for one test that leaves more behind than it can tidy."""
+        try:
+            stack = self.prepare(shape)
+            stack.start()
+            yield stack
+        finally:
+            self.close()
+
     def prepare(self, shape: Shape) -> Stack:
         """A stack not yet started, before empty stores."""
         self.close()
