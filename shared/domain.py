@@ -86,8 +86,9 @@ class Partner(Struct, frozen=True, kw_only=True):
 class Ticket(Struct, frozen=True, kw_only=True):
     """What the pool holds of a pending request. (request_id, attempt) is its identity.
 
-    `avoid` names every user this one must not meet: blocks in either direction and the earlier
-    partners of the line. `since` is when the user began to wait, also across requeues.
+    `avoid` names whom this user must not meet: the earlier partners of the line, whom the user
+    blocked, and the newest of those who blocked the user, as far as there is room; two may not meet
+    if either ticket names the other. `since` is when the user began to wait, also across requeues.
     """
 
     request_id: RequestId
