@@ -1,7 +1,7 @@
 """What the calls are made of: the parts `app.py` builds, and one call with its caller."""
 
 import asyncio
-from collections.abc import Awaitable, Iterable
+from collections.abc import Awaitable, Collection
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
@@ -16,6 +16,7 @@ from services.gateway.queue import QueueFigures
 from shared.domain import UserState
 from shared.errors import ParleyError
 from shared.identifiers import UserId
+from shared.memory import Command
 from shared.messaging import Asker
 from shared.ops import Ops
 
@@ -35,7 +36,7 @@ class Cards(Protocol):
 class Presence(Protocol):
     """The watch list of users with something open (`realtime.presence.Presence`)."""
 
-    async def renew(self, user_ids: Iterable[UserId]) -> None: ...
+    def renewing(self, user_ids: Collection[UserId]) -> Command: ...
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

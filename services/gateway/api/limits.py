@@ -5,14 +5,14 @@ Availability over throttling: while Redis does not answer, every call is admitte
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import structlog
 from msgspec import Struct
 
 from services.gateway.api.settings import ApiSettings
 from shared.errors import Refused, Unavailable
-from shared.memory import Memory, Script
+from shared.memory import Command, Memory, Script
 
 PERIOD_US = 60_000_000
 ADMIT = Script.load(__package__, "admit")
@@ -52,9 +52,12 @@ class Limits:
     def of_user(self, user_id: str) -> Charge:
         return Charge("user", user_id, self._settings.limit_user_per_minute)
 
-    async def admit(self, *charges: Charge) -> None:
-        """Count the call against all limits in one round trip. Refused: `too-many-requests`."""
-        waits_us = await self._waits_us(charges)
+    async def admit(self, *charges: Charge, besides: Sequence[Command] = ()) -> None:
+        """Count the call against all limits in one round trip. Refused: `too-many-requests`.
+
+        `besides` rides along, whatever comes of the call; lost when Redis does not answer.
+        """
+        waits_us = await self._waits_us(charges, besides)
         if any(waits_us):
             charge, wait_us = max(zip(charges, waits_us, strict=True), key=lambda pair: pair[1])
             raise Refused(
@@ -63,14 +66,15 @@ class Limits:
                 {"limit": charge.name, "retry_after_s": str(wait_us / 1e6)},
             )
 
-    async def _waits_us(self, charges: tuple[Charge, ...]) -> list[int]:
+    async def _waits_us(self, charges: tuple[Charge, ...], besides: Sequence[Command]) -> list[int]:
         nothing = [0] * len(charges)
         if self._clock() < self._paused_until:
             return nothing
         calls = [ADMIT.call([charge.key], [charge.per_minute, PERIOD_US]) for charge in charges]
         try:
             async with asyncio.timeout(self._settings.limit_timeout_s):
-                return await self._memory.run(calls)
+                answers = await self._memory.run([*calls, *besides])
+                return answers[: len(charges)]
         except (Unavailable, TimeoutError) as error:
             self._paused_until = self._clock() + self._settings.limit_pause_s
             _log.warning("limits.open", error=repr(error), pause_s=self._settings.limit_pause_s)

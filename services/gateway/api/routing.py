@@ -1,6 +1,5 @@
 """The map of the API: which function answers which call, who may call, what it is charged."""
 
-import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
 
@@ -85,13 +84,10 @@ def _user(answer: UserAnswer) -> Endpoint:
         except Refused:
             await limits.admit(by_address)  # trying tokens costs as much as using one
             raise
-        await limits.admit(limits.of_user(user_id), by_address)
-        # Any authenticated call is a sign of life; it goes out while sessions is being asked.
-        _, response = await asyncio.gather(
-            parts.aside(parts.presence.renew([user_id]), None),
-            answer(UserCall(request, parts, user_id)),
-        )
-        return response
+        # Any authenticated call is a sign of life.
+        sign_of_life = parts.presence.renewing([user_id])
+        await limits.admit(limits.of_user(user_id), by_address, besides=[sign_of_life])
+        return await answer(UserCall(request, parts, user_id))
 
     return endpoint
 

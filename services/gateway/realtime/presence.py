@@ -5,7 +5,7 @@ is due and moves them on, so that any number of gateways may sweep and each user
 `presence_again`. It may vanish: sessions repeats what is open, and being told watches again.
 """
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Sequence
 from datetime import UTC, datetime
 
 from msgspec import Struct
@@ -57,10 +57,6 @@ class Presence:
     def renewing(self, user_ids: Collection[UserId]) -> Command:
         """They gave a sign of life; who is not on the list has nothing open."""
         return _renew.call([WATCH_KEY], [self._grace_ms, *user_ids])
-
-    async def renew(self, user_ids: Iterable[UserId]) -> None:
-        if listed := tuple(user_ids):
-            await self._memory.run([self.renewing(listed)])
 
     async def sweep(self) -> Swept:
         """Up to `presence_batch` users who are due; each is handed out to one caller only."""

@@ -1,6 +1,6 @@
 """The API in one process: real Redis, a scripted sessions, fakes of the realtime half."""
 
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Collection
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -26,7 +26,7 @@ from shared.domain import (
     UserState,
 )
 from shared.identifiers import RequestId, UserId, new_id
-from shared.memory import Memory, command
+from shared.memory import Command, Memory, command
 from shared.ops import Ops
 from shared.requests import OpenRequest, RegisterUser, RequestOpened
 from shared.testing import ScriptedAsker
@@ -56,8 +56,9 @@ class FakePresence:
     def __init__(self) -> None:
         self.renewed: list[UserId] = []
 
-    async def renew(self, user_ids: Iterable[UserId]) -> None:
-        self.renewed.extend(user_ids)
+    def renewing(self, user_ids: Collection[UserId]) -> Command:
+        self.renewed += user_ids
+        return command("PING")
 
 
 def profile_of(user_id: UserId, name: str = "Ana") -> Profile:

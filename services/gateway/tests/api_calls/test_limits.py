@@ -24,6 +24,15 @@ async def test_a_minutes_allowance_may_be_used_at_once_and_no_more(memory: Memor
     await limits.admit(Charge("user", "another", 5))
 
 
+async def test_what_rides_along_is_run_and_is_no_limit(memory: Memory) -> None:
+    limits, charge = Limits(memory, ApiSettings()), Charge("user", "u", 1)
+    besides = [command("INCRBY", "gateway:besides", 1_000_000)]
+    await limits.admit(charge, besides=besides)
+    with pytest.raises(Refused):
+        await limits.admit(charge, besides=besides)
+    assert await memory.run([command("GET", "gateway:besides")]) == [b"2000000"]
+
+
 async def test_an_allowance_comes_back_evenly(memory: Memory) -> None:
     limits, charge = Limits(memory, ApiSettings()), Charge("user", "u", 600)
     for _ in range(600):

@@ -69,7 +69,7 @@ async def test_who_gives_signs_of_life_is_not_announced(world: World) -> None:
     await running.hear(alive.ask(), silent.ask())
 
     async def the_silent_one_alone() -> None:
-        await running.gateway.presence.renew([alive.user_id])
+        await running.memory.run([running.gateway.presence.renewing([alive.user_id])])
         await running.gateway.announce()
         assert announced(world, silent)
 
