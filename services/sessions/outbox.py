@@ -10,6 +10,7 @@ from services.sessions import store
 from services.sessions.config import Settings
 from services.sessions.store.database import Body, Database, Transaction
 from shared.errors import Rejected, Unavailable
+from shared.events import AnyEvent, StateChanged, TicketClosed, TicketOpened
 from shared.identifiers import UserId
 from shared.messaging import Encoded, encoded
 
@@ -66,7 +67,7 @@ class Outbox:
 
         async def whole(transaction: Transaction) -> T:
             result = await body(transaction)
-            messages[:] = map(encoded, transaction.events)
+            messages[:] = map(encoded, sorted(transaction.events, key=_is_history))
             if messages:
                 await store.outbox.write(transaction, messages)
             return result
@@ -154,3 +155,8 @@ class Outbox:
             for message, outcome in zip(messages, outcomes, strict=True)
             if not isinstance(outcome, Unavailable)
         ]
+
+
+def _is_history(event: AnyEvent) -> bool:
+    """Nobody waits for history: it is published behind what people and the pool wait for."""
+    return not isinstance(event, StateChanged | TicketOpened | TicketClosed)

@@ -5,7 +5,7 @@ import pytest
 from services.sessions.tests.replica import ENGLISH, Replica, match
 from shared.domain import MatchSide
 from shared.errors import Rejected
-from shared.events import MatchFound, SessionCreated, StateChanged, TicketOpened
+from shared.events import MatchFound, RequestEnded, SessionCreated, StateChanged, TicketOpened
 from shared.identifiers import RequestId, SessionId, UserId, new_id
 from shared.requests import BlockUser, CancelRequest, EraseUser
 
@@ -28,6 +28,14 @@ async def test_fifty_copies_of_a_match_make_one_session(
     assert len(one.told(SessionCreated) + other.told(SessionCreated)) == 1
     assert len(one.told(StateChanged) + other.told(StateChanged)) == 1
     assert (await one.state(ana)).version == (await one.state(ben)).version == 3
+
+
+async def test_what_people_wait_for_is_published_before_the_history(sessions: Replica) -> None:
+    _, _, found = await sessions.waiting_pair()
+    before = len(sessions.publisher.published)
+    await sessions.hear(found)
+    kinds = [type(event) for event in sessions.publisher.published[before:]]
+    assert kinds == [StateChanged, RequestEnded, RequestEnded, SessionCreated]
 
 
 async def test_the_partner_of_a_cancelled_request_gets_the_next_attempt(sessions: Replica) -> None:
