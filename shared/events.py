@@ -81,11 +81,15 @@ class StateChanged(Event, frozen=True, kw_only=True, tag="state.changed"):
 
 
 class Silent(Struct, frozen=True, kw_only=True):
-    """A user silent for longer than the grace, and what was open when that was read."""
+    """A user silent for longer than the grace, and what was open when that was read.
+
+    `partner_away`: the partner in the session has shown no sign of life lately either.
+    """
 
     user_id: UserId
     request_id: RequestId | None = None
     session_id: SessionId | None = None
+    partner_away: bool = False
 
 
 class UserOffline(Event, frozen=True, kw_only=True, tag="user.offline"):

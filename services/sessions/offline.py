@@ -12,7 +12,7 @@ from services.sessions.session import WentOffline
 from services.sessions.store import chat_sessions, match_requests
 from services.sessions.store.database import Database, Transaction
 from shared.domain import RequestEndReason
-from shared.events import UserOffline
+from shared.events import Silent, UserOffline
 from shared.identifiers import SessionId, UserId
 
 log = structlog.get_logger()
@@ -61,12 +61,16 @@ async def _cancel_named(transaction: Transaction, event: UserOffline) -> list[Us
 async def _end_sessions_named(
     transaction: Transaction, event: UserOffline, settings: Settings
 ) -> list[tuple[UserId, UserId]]:
-    gone: dict[SessionId, set[UserId]] = {}
+    gone: dict[SessionId, list[Silent]] = {}
     for silent in event.users:
         if silent.session_id is not None:
-            gone.setdefault(silent.session_id, set()).add(silent.user_id)
+            gone.setdefault(silent.session_id, []).append(silent)
     changed = []
     for record in await chat_sessions.live(transaction, gone) if gone else []:
-        happening = WentOffline(frozenset(gone[record.session_id]))
+        named = gone[record.session_id]
+        happening = WentOffline(
+            frozenset(silent.user_id for silent in named),
+            any(silent.partner_away for silent in named),
+        )
         changed += await transitions.happen(transaction, [record], happening, settings)
     return changed

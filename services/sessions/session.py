@@ -57,9 +57,13 @@ class Erased(Struct, frozen=True):
 
 
 class WentOffline(Struct, frozen=True):
-    """These users have been silent for longer than the grace."""
+    """These users have been silent for longer than the grace.
+
+    `partner_away`: whoever is left has shown no sign of life lately either.
+    """
 
     user_ids: frozenset[UserId]
+    partner_away: bool = False
 
 
 Happening = TimePassed | Blocked | Erased | WentOffline
@@ -83,8 +87,8 @@ def transition(record: Record, happening: Happening) -> End | None:
             return End(SessionEndReason.BLOCKED)
         case Erased(user_id):
             return _gone(record, SessionEndReason.ERASED, frozenset({user_id}))
-        case WentOffline(user_ids):
-            return _gone(record, SessionEndReason.OFFLINE, user_ids)
+        case WentOffline(user_ids, partner_away):
+            return _gone(record, SessionEndReason.OFFLINE, user_ids, partner_away)
 
 
 def _time_passed(record: Record, now: datetime) -> End | None:
@@ -94,11 +98,14 @@ def _time_passed(record: Record, now: datetime) -> End | None:
     return End(SessionEndReason.ABANDONED, joined)
 
 
-def _gone(record: Record, reason: SessionEndReason, gone: frozenset[UserId]) -> End | None:
+def _gone(
+    record: Record, reason: SessionEndReason, gone: frozenset[UserId], partner_away: bool = False
+) -> End | None:
+    """Whoever is away is not requeued: another partner would be matched with nobody."""
     if gone.isdisjoint(record.user_ids):
         return None
     stayed = tuple(side for side in record.sides if side.user_id not in gone)
-    return End(reason, () if _talked(record) else stayed)
+    return End(reason, () if partner_away or _talked(record) else stayed)
 
 
 def _talked(record: Record) -> bool:

@@ -47,6 +47,7 @@ class Presence:
         self._memory = memory
         self._grace_ms = milliseconds(settings.presence_grace_s)
         self._pause_ms = milliseconds(settings.presence_pause_s)
+        self._away_after_s = settings.away_after_s
         self._again_ms = milliseconds(settings.presence_again_s)
         self._batch = settings.presence_batch
 
@@ -68,6 +69,21 @@ class Presence:
             bool(held),
             tuple(UserId(user_id.decode()) for user_id in user_ids),
         )
+
+    async def away(self, user_ids: Sequence[UserId], at: datetime) -> set[UserId]:
+        """Who of them had shown no sign of life for a while at `at`, a time of Redis's.
+
+        Of whoever is not on the list nothing is known, so not these.
+        """
+        if not user_ids:
+            return set()
+        [dues_ms] = await self._memory.run([command("ZMSCORE", WATCH_KEY, *user_ids)])
+        away_ms = (at.timestamp() - self._away_after_s) * 1000 + self._grace_ms
+        return {
+            user_id
+            for user_id, due_ms in zip(user_ids, dues_ms, strict=True)
+            if due_ms is not None and float(due_ms) < away_ms
+        }
 
     async def forget(self, user_ids: Sequence[UserId]) -> None:
         """Nothing is open. Whoever opens something at this moment is watched at its repeat."""

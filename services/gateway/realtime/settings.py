@@ -72,3 +72,11 @@ class RealtimeSettings(ApiSettings, frozen=True, kw_only=True):
     def refresh_every_s(self) -> float:
         """Three signs of life in a grace at least: who is connected must never look silent."""
         return min(self.refresh_interval_s, self.presence_grace_s / 3)
+
+    @property
+    def away_after_s(self) -> float:
+        """Who is connected shows a sign of life every refresh: to miss two is no accident.
+
+        Ends nothing, as the grace does; but no new partner is sought for whoever is away.
+        """
+        return 2 * self.refresh_every_s

@@ -1,6 +1,6 @@
 """Announces users who went silent with something open, again and again until it is over."""
 
-from collections.abc import Sequence
+from collections.abc import Collection
 
 from services.gateway.realtime.card import Card, Cards, something_open
 from services.gateway.realtime.presence import Presence
@@ -21,9 +21,12 @@ async def announce_silent(presence: Presence, cards: Cards, publisher: Publisher
         if not swept.user_ids:
             break
         found = await cards.read_many(swept.user_ids)
-        pairs = list(zip(swept.user_ids, found, strict=True))
-        await presence.forget([user_id for user_id, card in pairs if _open(card) is None])
-        silent = _silent(pairs)
+        states = {user_id: _open(card) for user_id, card in zip(swept.user_ids, found, strict=True)}
+        await presence.forget([user_id for user_id, state in states.items() if state is None])
+        still_open = [state for state in states.values() if state is not None]
+        partners = [state.session.partner.id for state in still_open if state.session]
+        away = await presence.away(partners, swept.read_at)
+        silent = tuple(_silent(state, away) for state in still_open)
         if silent:
             event = UserOffline(correlation_id=new_id(), users=silent, read_at=swept.read_at)
             await publisher.publish(event)
@@ -38,14 +41,10 @@ def _open(card: Card | None) -> UserState | None:
     return card.state
 
 
-def _silent(pairs: Sequence[tuple[UserId, Card | None]]) -> tuple[Silent, ...]:
-    states = ((user_id, _open(card)) for user_id, card in pairs)
-    return tuple(
-        Silent(
-            user_id=user_id,
-            request_id=state.request.request_id if state.request else None,
-            session_id=state.session.session_id if state.session else None,
-        )
-        for user_id, state in states
-        if state is not None
+def _silent(state: UserState, away: Collection[UserId]) -> Silent:
+    return Silent(
+        user_id=state.user.id,
+        request_id=state.request.request_id if state.request else None,
+        session_id=state.session.session_id if state.session else None,
+        partner_away=state.session is not None and state.session.partner.id in away,
     )

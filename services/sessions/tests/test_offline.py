@@ -79,6 +79,33 @@ async def test_of_two_silent_partners_neither_waits_on(sessions: Replica) -> Non
     await assert_sound(sessions)
 
 
+async def test_a_partner_who_is_away_as_well_does_not_wait_on(sessions: Replica) -> None:
+    ana, ben, session_id = await sessions.talking_pair()
+    offered = len(sessions.told(TicketOpened))
+    await silence(sessions, Silent(user_id=ana, session_id=session_id, partner_away=True))
+    for user in (ana, ben):
+        state = await sessions.state(user)
+        assert (state.session, state.request) == (None, None)
+        assert state.last_session is not None
+        assert state.last_session.reason is SessionEndReason.OFFLINE
+        assert state.last_session.requeued_as is None
+    assert len(sessions.told(TicketOpened)) == offered
+    await assert_sound(sessions)
+
+
+async def test_an_away_partner_of_one_session_is_none_of_another(sessions: Replica) -> None:
+    ana, ben, first = await sessions.talking_pair()
+    eve, max_, second = await sessions.talking_pair()
+    await silence(
+        sessions,
+        Silent(user_id=ana, session_id=first, partner_away=True),
+        Silent(user_id=eve, session_id=second),
+    )
+    assert (await sessions.state(ben)).request is None
+    assert (await sessions.state(max_)).request is not None
+    await assert_sound(sessions)
+
+
 async def test_many_fall_silent_at_once(sessions: Replica) -> None:
     users = [await sessions.register(speaks=ENGLISH) for _ in range(60)]
     opened = [await sessions.open(user) for user in users]

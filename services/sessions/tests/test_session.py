@@ -44,7 +44,7 @@ happenings = st.one_of(
     st.builds(TimePassed, st.floats(-90, 90).map(lambda s: NOW + timedelta(seconds=s))),
     st.builds(Blocked),
     st.builds(Erased, st.sampled_from([ANA, BEN, EVE])),
-    st.builds(WentOffline, st.frozensets(st.sampled_from([ANA, BEN, EVE]))),
+    st.builds(WentOffline, st.frozensets(st.sampled_from([ANA, BEN, EVE])), st.booleans()),
 )
 
 
@@ -66,8 +66,9 @@ def test_only_one_who_did_nothing_wrong_is_requeued(
                 assert side.joined
             case Erased(user_id):
                 assert side.user_id != user_id
-            case WentOffline(user_ids):
+            case WentOffline(user_ids, partner_away):
                 assert side.user_id not in user_ids
+                assert not partner_away
             case Blocked():
                 raise AssertionError("a block requeues nobody")
 
@@ -100,6 +101,11 @@ def test_one_goes_offline_and_the_other_is_requeued() -> None:
 
 def test_both_go_offline_and_nobody_is_requeued() -> None:
     end = session.transition(record(), WentOffline(frozenset({ANA, BEN})))
+    assert end == End(SessionEndReason.OFFLINE)
+
+
+def test_a_partner_who_is_away_as_well_is_not_requeued() -> None:
+    end = session.transition(record(), WentOffline(frozenset({ANA}), partner_away=True))
     assert end == End(SessionEndReason.OFFLINE)
 
 

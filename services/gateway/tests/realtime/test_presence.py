@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from services.gateway.realtime.presence import SWEPT_KEY, WATCH_KEY
-from services.gateway.tests.realtime.lives import NOON, Life
+from services.gateway.tests.realtime.lives import BEN, NOON, Life
 from services.gateway.tests.realtime.world import Running, World
 from shared.config import Seconds
 from shared.errors import Unavailable
@@ -102,6 +102,58 @@ async def test_connected_users_are_present_however_slow_sessions_is(world: World
 
         await eventually(the_silent_one_alone)
         assert not announced(world, connected)
+
+
+# Three refreshes fit into a grace, and whoever was announced still counts as away.
+UNHURRIED = {
+    "presence_grace_s": Seconds(30),
+    "refresh_interval_s": Seconds(5),
+    "presence_again_s": Seconds(10),
+}
+
+
+async def in_a_session(running: Running, life: Life, **last_sign_s: float) -> None:
+    """The user is due just now; the last signs of life of others are this many seconds ago."""
+    life.ask()
+    await swept_before(running)
+    await running.hear(life.match())
+    [(seconds, _)] = await running.memory.run([command("TIME")])
+    due = {life.user_id: seconds - 1.0}
+    due |= {UserId(user_id): seconds + 30 - ago_s for user_id, ago_s in last_sign_s.items()}
+    words = [word for user_id, at_s in due.items() for word in (at_s * 1000, user_id)]
+    await running.memory.run([command("ZADD", WATCH_KEY, *words)])
+
+
+@pytest.mark.parametrize(("ago_s", "away"), [(0, False), (8, False), (12, True), (29, True)])
+async def test_a_partner_without_two_signs_of_life_is_away_too(
+    world: World, ago_s: float, away: bool
+) -> None:
+    life = world.sessions.register()
+    running = await world.gateway(tending=False, **UNHURRIED)
+    await in_a_session(running, life, **{BEN: ago_s})
+    await running.gateway.announce()
+    [silent] = announced(world, life)
+    assert silent == Silent(user_id=life.user_id, session_id=SessionId("s2"), partner_away=away)
+
+
+async def test_of_a_partner_who_is_not_watched_nothing_is_known(world: World) -> None:
+    life = world.sessions.register()
+    running = await world.gateway(tending=False, **UNHURRIED)
+    await in_a_session(running, life)
+    await running.gateway.announce()
+    assert [one.partner_away for one in announced(world, life)] == [False]
+
+
+async def test_a_partner_announced_a_moment_ago_is_away(world: World) -> None:
+    """The two may come up in different batches, or at different gateways."""
+    life, ben = world.sessions.register(), Life(BEN)
+    running = await world.gateway(tending=False, presence_batch=1, **UNHURRIED)
+    ben.ask()
+    await running.hear(ben.match())
+    await in_a_session(running, life, **{BEN: 40})
+    await running.gateway.announce()
+    assert [len(event.users) for event in world.publisher.of(UserOffline)] == [1, 1]
+    assert [one.partner_away for one in announced(world, life)] == [True]
 
 
 async def test_being_told_is_no_sign_of_life(world: World) -> None:
