@@ -6,8 +6,10 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 
 import msgspec
+from msgspec import Struct
 
 from services.gateway.api.settings import ApiSettings
+from services.gateway.estimates import Pairs, by_pair
 from shared.errors import Unavailable
 from shared.events import PoolMeasured
 from shared.memory import Memory, command
@@ -15,6 +17,13 @@ from shared.memory import Memory, command
 KEY = "gateway:queue"
 
 _decoder: msgspec.json.Decoder[PoolMeasured] = msgspec.json.Decoder(PoolMeasured)
+
+
+class Figures(Struct, frozen=True):
+    """The pool as it was at `measured_at`."""
+
+    measured_at: datetime
+    pairs: Pairs
 
 
 class QueueFigures:
@@ -30,7 +39,7 @@ class QueueFigures:
         self._lifetime_s = settings.queue_figures_lifetime_s
         self._cache_s = settings.queue_figures_cache_s
         self._clock = clock
-        self._cached: PoolMeasured | None = None
+        self._cached: Figures | None = None
         self._cached_until = 0.0
 
     async def store(self, figures: PoolMeasured) -> None:
@@ -41,7 +50,7 @@ class QueueFigures:
             body = msgspec.json.encode(figures)
             await self._memory.run([command("SET", KEY, body, "PX", max(1, int(left_s * 1000)))])
 
-    async def read(self) -> PoolMeasured | None:
+    async def read(self) -> Figures | None:
         """The present figures, None when no matcher has measured lately. Raises `Unavailable`."""
         now = self._clock()
         if now >= self._cached_until:
@@ -50,10 +59,13 @@ class QueueFigures:
             self._cached = await self._look()
         return self._cached
 
-    async def _look(self) -> PoolMeasured | None:
+    async def _look(self) -> Figures | None:
         try:
             [body] = await self._memory.run([command("GET", KEY)])
         except (Unavailable, asyncio.CancelledError):  # a caller that would not wait for a hang
             self._cached = None
             raise
-        return _decoder.decode(body) if body else None
+        if not body:
+            return None
+        measured = _decoder.decode(body)
+        return Figures(measured.measured_at, by_pair(measured.pairs))

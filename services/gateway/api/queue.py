@@ -8,7 +8,7 @@ from starlette.responses import Response
 
 from services.gateway.api.answers import ok
 from services.gateway.api.dependencies import Call, Dependencies
-from services.gateway.estimates import by_pair, estimated_wait_s, pair_wait_s
+from services.gateway.estimates import estimated_wait_s, pair_wait_s
 from shared.domain import Practice
 from shared.languages import primary
 
@@ -35,15 +35,14 @@ async def status(call: Call) -> Response:
     figures = await call.parts.aside(call.parts.figures.read(), None)
     if figures is None:
         return ok(QueueStatus(measured_at=None, waiting=0, pairs=()))
-    pairs = by_pair(figures.pairs)
     listed = [
         PairStatus(
             native=pair.native,
             practice=pair.practice,
             waiting=pair.waiting,
-            estimated_wait_s=pair_wait_s(pairs, pair.native, pair.practice),
+            estimated_wait_s=pair_wait_s(figures.pairs, pair.native, pair.practice),
         )
-        for pair in figures.pairs
+        for pair in figures.pairs.values()
     ]
     listed.sort(key=lambda pair: (-pair.waiting, pair.native, pair.practice))
     waiting = sum(pair.waiting for pair in listed)
@@ -61,7 +60,7 @@ async def estimate(
     if figures is None:
         return None
     return estimated_wait_s(
-        by_pair(figures.pairs),
+        figures.pairs,
         [primary(tag) for tag in natives],
         [primary(practice.language) for practice in practices],
         waited_s,
