@@ -2,7 +2,8 @@
 
 import logging
 import sys
-from collections.abc import MutableMapping
+import time
+from collections.abc import Callable, MutableMapping
 from typing import Any
 
 import stamina
@@ -43,6 +44,29 @@ def configure(service: str, level: str, instance: str = "") -> None:
     _configure_standard_library(shared, number)
     # Else a lost connection would be a line per publish in flight; the bus logs it once.
     stamina.instrumentation.set_on_retry_hooks([])
+
+
+class Seldom:
+    """A warning that an outage repeats with every call: one line per `pause_s`, saying how many
+    were left out since the last."""
+
+    def __init__(
+        self, log: Any, pause_s: float = 1.0, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._log = log
+        self._pause_s = pause_s
+        self._clock = clock
+        self._quiet_until = float("-inf")
+        self._left_out = 0
+
+    def warning(self, event: str, **fields: Any) -> None:
+        now = self._clock()
+        if now < self._quiet_until:
+            self._left_out += 1
+            return
+        self._log.warning(event, left_out=self._left_out, **fields)
+        self._quiet_until = now + self._pause_s
+        self._left_out = 0
 
 
 def _configure_standard_library(shared: list[Processor], number: int) -> None:

@@ -3,6 +3,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import structlog
+from structlog.testing import capture_logs
+
+from shared.logging import Seldom
+
 ROOT = Path(__file__).parents[2]
 PROGRAM = """
 import logging as standard
@@ -37,3 +42,17 @@ def test_every_line_is_json_that_says_who_and_about_what() -> None:
     assert "KeyError: 'gone'" in failed.pop("exception")
     assert failed == {"event": "step.failed", "level": "error"}
     assert library == {"event": "it says", "level": "warning", "logger": "a.library"}
+
+
+def test_a_warning_that_comes_by_the_hundred_is_told_once_a_second_with_how_many_were_not() -> None:
+    now = 5.0
+    seldom = Seldom(structlog.get_logger(), clock=lambda: now)
+    with capture_logs() as lines:
+        for error in range(100):
+            seldom.warning("call.failed", error=error)
+        now = 6.0
+        seldom.warning("call.failed", error=100)
+        now = 60.0
+        seldom.warning("call.failed", error=101)
+    assert [(line["error"], line["left_out"]) for line in lines] == [(0, 0), (100, 99), (101, 0)]
+    assert {line["log_level"] for line in lines} == {"warning"}

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol, TypeVar
 
 import structlog
@@ -16,6 +16,7 @@ from services.gateway.queue import QueueFigures
 from shared.domain import UserState
 from shared.errors import ParleyError
 from shared.identifiers import UserId
+from shared.logging import Seldom
 from shared.memory import Command
 from shared.messaging import Asker
 from shared.ops import Ops
@@ -51,6 +52,7 @@ class Dependencies:
     figures: QueueFigures
     limits: Limits
     ops: Ops
+    outage: Seldom = field(default_factory=lambda: Seldom(_log))
 
     async def aside(self, work: Awaitable[R], otherwise: R) -> R:
         """Side work that neither fails a call nor holds it up: its result, or `otherwise`."""
@@ -58,8 +60,10 @@ class Dependencies:
             async with asyncio.timeout(self.settings.side_work_timeout_s):
                 return await work
         except Exception as error:  # whatever it is, the call itself is well
-            expected = isinstance(error, ParleyError | TimeoutError)
-            _log.warning("call.aside_failed", error=repr(error), exc_info=not expected)
+            if isinstance(error, ParleyError | TimeoutError):
+                self.outage.warning("call.aside_failed", error=repr(error))
+            else:
+                _log.warning("call.aside_failed", error=repr(error), exc_info=True)
             return otherwise
 
     def telling(self, state: UserState) -> BackgroundTask:

@@ -12,12 +12,11 @@ from msgspec import Struct
 
 from services.gateway.api.settings import ApiSettings
 from shared.errors import Refused, Unavailable
+from shared.logging import Seldom
 from shared.memory import Command, Memory, Script
 
 PERIOD_US = 60_000_000
 ADMIT = Script.load(__package__, "admit")
-
-_log = structlog.get_logger(__name__)
 
 
 class Charge(Struct, frozen=True):
@@ -42,6 +41,8 @@ class Limits:
         self._settings = settings
         self._clock = clock
         self._paused_until = 0.0
+        # Calls in flight find Redis gone together.
+        self._log = Seldom(structlog.get_logger(__name__), settings.limit_pause_s, clock)
 
     def of_address(self, address: str) -> Charge:
         return Charge("address", address, self._settings.limit_address_per_minute)
@@ -76,6 +77,7 @@ class Limits:
                 answers = await self._memory.run([*calls, *besides])
                 return answers[: len(charges)]
         except (Unavailable, TimeoutError) as error:
-            self._paused_until = self._clock() + self._settings.limit_pause_s
-            _log.warning("limits.open", error=repr(error), pause_s=self._settings.limit_pause_s)
+            pause_s = self._settings.limit_pause_s
+            self._paused_until = self._clock() + pause_s
+            self._log.warning("limits.open", error=repr(error), pause_s=pause_s)
             return nothing

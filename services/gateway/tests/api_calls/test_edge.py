@@ -8,6 +8,7 @@ from structlog.testing import capture_logs
 from services.gateway.api.addresses import Addresses
 from services.gateway.api.origins import allowed
 from services.gateway.api.settings import ApiSettings
+from shared.errors import Unavailable
 
 PREFLIGHT = {
     "Access-Control-Request-Method": "POST",
@@ -97,6 +98,24 @@ async def test_the_access_log_names_path_and_status_and_nothing_a_caller_typed(a
     [line] = [log for log in logs if log["event"] == "call.answered"]
     assert (line["method"], line["path"], line["status"]) == ("GET", "/api/v1/sessions", 422)
     assert "typed-by-somebody" not in str(logs) and "Bearer" not in str(logs)
+
+
+async def test_side_work_that_fails_by_the_hundred_is_one_line_and_a_fault_always_one(
+    api: Any,
+) -> None:
+    async def fails(error: Exception) -> None:
+        raise error
+
+    with capture_logs() as logs:
+        for _ in range(100):
+            await api.parts.aside(fails(Unavailable("redis")), None)
+        for _ in range(2):
+            await api.parts.aside(fails(KeyError("a bug")), None)
+    assert [(log["event"], "exc_info" in log) for log in logs] == [
+        ("call.aside_failed", False),
+        ("call.aside_failed", True),
+        ("call.aside_failed", True),
+    ]
 
 
 async def test_the_probes_tell_alive_from_ready(api: Any) -> None:

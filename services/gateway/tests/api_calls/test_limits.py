@@ -1,7 +1,9 @@
+import asyncio
 from collections.abc import Callable
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from services.gateway.api.limits import Charge, Limits
 from services.gateway.api.settings import ApiSettings
@@ -70,6 +72,21 @@ async def test_without_redis_all_is_admitted_and_only_the_first_call_waits_for_i
     paused_until = limits._paused_until
     assert paused_until == 1.0
     await limits.admit(Charge("user", "u", 1))
+    await memory.close()
+
+
+async def test_calls_that_find_redis_gone_together_say_so_once_a_pause() -> None:
+    now = 0.0
+    memory = Memory.open(NOBODY_LISTENS, Seconds(1), 1)
+    limits = Limits(memory, ApiSettings(), clock=lambda: now)
+    with capture_logs() as lines:
+        await asyncio.gather(*(limits.admit(Charge("user", "u", 1)) for _ in range(9)))
+        now = 1.0
+        await limits.admit(Charge("user", "u", 1))
+    assert [(line["event"], line["left_out"]) for line in lines] == [
+        ("limits.open", 0),
+        ("limits.open", 8),
+    ]
     await memory.close()
 
 
