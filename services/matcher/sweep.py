@@ -3,6 +3,8 @@
 One process at a time takes a turn, to save work only: every step may run in several at once.
 """
 
+from collections.abc import Iterable
+
 import structlog
 
 from services.matcher.config import Settings
@@ -74,10 +76,10 @@ class Sweep:
 
     async def pair_waiting(self) -> None:
         """Pair all who have become acceptable, longest waiting first."""
-        _, measured = await self._upkeep.measure()
-        sizes = {(pair.native, pair.practice): pair.waiting for pair in measured}
+        sizes: dict[tuple[str, str], int] = {}
         offset, page_size = 0, self._settings.sweep_page_size
         while tickets := await self._upkeep.waiting(offset, page_size):
+            sizes |= await self._upkeep.sizes(_both_sides(tickets) - sizes.keys())
             paired = await self._pair([each for each in tickets if _may_choose(each, sizes)])
             # A pair takes up to two away from before the next page: rather look twice than skip.
             offset = max(0, offset + len(tickets) - 2 * paired)
@@ -106,10 +108,15 @@ class Sweep:
         return len(matches)
 
 
+def _both_sides(tickets: Iterable[Ticket]) -> set[tuple[str, str]]:
+    """Where these wait, and where those wait who may suit them."""
+    return {pair for each in tickets for own in buckets(each) for pair in (own, own[::-1])}
+
+
 def _may_choose(ticket: Ticket, sizes: dict[tuple[str, str], int]) -> bool:
     """Whether somebody may suit, and the ticket is not of the larger side: the fewer choose, so
     that thousands do not each look at the one they cannot have."""
-    pairs = [(sizes.get(own, 0), sizes.get(own[::-1], 0)) for own in buckets(ticket)]
+    pairs = [(sizes[own], sizes[own[::-1]]) for own in buckets(ticket)]
     return any(others > 0 and mine <= others for mine, others in pairs)
 
 

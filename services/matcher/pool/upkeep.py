@@ -1,5 +1,6 @@
 """What the sweep reads and keeps in order: who waits, what is unpublished, figures, the epoch."""
 
+from collections.abc import Collection
 from datetime import datetime
 
 from services.matcher.pool import LUA_OF, keys
@@ -12,6 +13,7 @@ from shared.memory import Command, Memory, Script, command
 _BUCKETS_PER_CALL = 100
 
 _measure = Script.load(LUA_OF, "measure")
+_sizes = Script.load(LUA_OF, "sizes")
 _learn_epoch = Script.load(LUA_OF, "learn_epoch")
 
 
@@ -76,6 +78,13 @@ class Upkeep:
             )
             if waiting or waits
         ]
+
+    async def sizes(self, pairs: Collection[tuple[str, str]]) -> dict[tuple[str, str], int]:
+        """How many wait in each of these (native, practice): all counted at one moment."""
+        if not pairs:
+            return {}
+        [sizes] = await self._memory.run([_sizes.call([keys.bucket(*pair) for pair in pairs])])
+        return dict(zip(pairs, sizes, strict=True))
 
     async def epoch(self) -> tuple[str, str]:
         """(what the epoch key holds, '' if nothing; the `run_id` of the Redis that runs)."""

@@ -1,5 +1,7 @@
 """The sweep: pairing by patience, republishing, expiring, measuring, noticing a lost Redis."""
 
+from datetime import datetime
+
 import pytest
 from msgspec import structs
 
@@ -162,6 +164,33 @@ async def test_the_figures_say_who_waits_and_who_has_waited(
     assert by_pair["en", "es"].recent_waits_s == pytest.approx((2.0,), abs=0.5)
     assert by_pair["es", "en"].recent_waits_s == pytest.approx((7.0,), abs=0.5)
     assert by_pair["es", "de"].recent_waits_s == ()
+
+
+async def test_a_sweep_measures_the_pool_once_when_it_has_paired(
+    pool: Pool, memory: Memory, publisher: RecordingPublisher, settings: Settings
+) -> None:
+    """To measure reads the waits of every language pair; to pair takes the sizes of a few."""
+
+    class Counting(Upkeep):
+        count = 0
+
+        async def measure(self) -> tuple[datetime, list[PairMeasured]]:
+            self.count += 1
+            return await super().measure()
+
+    upkeep, matchmaker = Counting(memory), Matchmaker(pool, publisher, settings)
+    await put_in(pool, ticket("es", "en", waited_s=9), ticket("en", "es", waited_s=9))
+    await Sweep(pool, upkeep, matchmaker, publisher, settings, "matcher-test").step()
+    assert upkeep.count == 1
+    [figures] = publisher.of(PoolMeasured)
+    assert [pair.waiting for pair in figures.pairs] == [0, 0]
+
+
+async def test_the_sizes_of_some_language_pairs(pool: Pool, upkeep: Upkeep) -> None:
+    await put_in(pool, ticket("es", "en de"), ticket("es", "de"))
+    pairs = [("es", "de"), ("de", "es"), ("es", "en")]
+    assert await upkeep.sizes(pairs) == {("es", "de"): 2, ("de", "es"): 0, ("es", "en"): 1}
+    assert await upkeep.sizes([]) == {}
 
 
 async def test_the_figures_name_the_fullest_pairs_when_there_are_too_many(
