@@ -12,7 +12,7 @@ from services.sessions.session import End, Happening, Record, Side
 from services.sessions.store import chat_sessions, match_requests, states
 from services.sessions.store.database import Transaction
 from services.sessions.store.states import States
-from shared.domain import RequestEndReason, RequestStatus, UserState
+from shared.domain import RequestEndReason, RequestStatus, Ticket, UserState
 from shared.events import (
     RequestEnded,
     SessionEnded,
@@ -40,9 +40,12 @@ async def open_tickets(
     tickets = await match_requests.tickets(
         transaction.connection, request_ids, settings.ticket_avoid_max
     )
+    offer(transaction, tickets.values())
+
+
+def offer(transaction: Transaction, tickets: Iterable[Ticket]) -> None:
     transaction.events.extend(
-        TicketOpened(correlation_id=request_id, ticket=ticket)
-        for request_id, ticket in tickets.items()
+        TicketOpened(correlation_id=ticket.request_id, ticket=ticket) for ticket in tickets
     )
 
 

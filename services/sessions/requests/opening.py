@@ -121,7 +121,10 @@ async def _insert(
 ) -> dict[UserId, Outcome]:
     if not opened:
         return {}
-    await match_requests.insert(transaction, opened, settings.repeat_first_s)
+    tickets = await match_requests.insert(
+        transaction, opened, settings.ticket_avoid_max, settings.repeat_first_s
+    )
+    transitions.offer(transaction, tickets)
     effects = [
         Effect(request.user_id, idempotency, request.id)
         for request in opened
@@ -129,7 +132,6 @@ async def _insert(
     ]
     until = transaction.now + timedelta(seconds=settings.idempotency_retention_s)
     await idempotency_keys.keep(transaction, effects, until)
-    await transitions.open_tickets(transaction, [request.id for request in opened], settings)
     present = await states.advance(transaction, [request.user_id for request in opened])
     return {
         request.user_id: RequestOpened(

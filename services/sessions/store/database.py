@@ -108,7 +108,8 @@ class Database:
         """For single statements; each sees one snapshot and commits by itself."""
         timeout_s = self._settings.database_acquire_timeout_s
         with failures_mapped():
-            connection = await self._pool.acquire(timeout=timeout_s)
+            async with asyncio.timeout(timeout_s):  # asyncpg's own costs a task each time
+                connection = await self._pool.acquire()
             try:
                 yield connection
             except TimeoutError:

@@ -16,14 +16,38 @@ from shared.domain import (
 )
 from shared.identifiers import RequestId, UserId
 
-INSERT = """
-INSERT INTO match_requests (id, user_id, line, native_languages, practice_languages,
-                            since, created_at, expires_at, repeat_at)
-SELECT x.id, x.user_id, x.id, x.native_languages, x.practice_languages,
-       $2, $2, x.expires_at, $2::timestamptz + $3::float * interval '1 s'
-FROM jsonb_to_recordset($1::jsonb)
-    AS x (id uuid, user_id uuid, native_languages text[], practice_languages jsonb,
-          expires_at timestamptz)
+TICKETS_OF_R = """
+SELECT row_to_json(ticket) FROM (
+    SELECT r.id AS request_id, r.attempt, r.user_id, r.native_languages, r.practice_languages,
+           u.interests, r.since, r.expires_at,
+           ARRAY(SELECT avoided FROM (
+                     SELECT avoided, 0 AS rank, place FROM unnest(r.avoid)
+                         WITH ORDINALITY AS line (avoided, place)
+                     UNION ALL SELECT blocked_id, 1, extract(epoch FROM created_at)
+                     FROM blocks WHERE user_id = r.user_id
+                     UNION ALL SELECT user_id, 2, extract(epoch FROM created_at)
+                     FROM blocks WHERE blocked_id = r.user_id
+                 ) AS each GROUP BY avoided
+                 ORDER BY min(rank), max(place) DESC LIMIT $2) AS avoid
+    FROM r JOIN users AS u ON u.id = r.user_id
+) AS ticket
+"""
+TICKETS = f"""
+WITH r AS (SELECT * FROM match_requests WHERE id = ANY($1::uuid[]) AND status = 'pending')
+{TICKETS_OF_R}
+"""
+INSERT = f"""
+WITH r AS (
+    INSERT INTO match_requests (id, user_id, line, native_languages, practice_languages,
+                                since, created_at, expires_at, repeat_at)
+    SELECT x.id, x.user_id, x.id, x.native_languages, x.practice_languages,
+           $3, $3, x.expires_at, $3::timestamptz + $4::float * interval '1 s'
+    FROM jsonb_to_recordset($1::jsonb)
+        AS x (id uuid, user_id uuid, native_languages text[], practice_languages jsonb,
+              expires_at timestamptz)
+    RETURNING *
+)
+{TICKETS_OF_R}
 """
 REQUEUE = """
 INSERT INTO match_requests (id, user_id, line, native_languages, practice_languages, avoid,
@@ -40,23 +64,6 @@ RETURNING id, user_id, since, expires_at
 NEXT_ATTEMPT = """
 UPDATE match_requests SET attempt = attempt + 1
 WHERE id = ANY($1::uuid[]) AND status = 'pending'
-"""
-TICKETS = """
-SELECT row_to_json(ticket) FROM (
-    SELECT r.id AS request_id, r.attempt, r.user_id, r.native_languages, r.practice_languages,
-           u.interests, r.since, r.expires_at,
-           ARRAY(SELECT avoided FROM (
-                     SELECT avoided, 0 AS rank, place FROM unnest(r.avoid)
-                         WITH ORDINALITY AS line (avoided, place)
-                     UNION ALL SELECT blocked_id, 1, extract(epoch FROM created_at)
-                     FROM blocks WHERE user_id = r.user_id
-                     UNION ALL SELECT user_id, 2, extract(epoch FROM created_at)
-                     FROM blocks WHERE blocked_id = r.user_id
-                 ) AS each GROUP BY avoided
-                 ORDER BY min(rank), max(place) DESC LIMIT $2) AS avoid
-    FROM match_requests AS r JOIN users AS u ON u.id = r.user_id
-    WHERE r.id = ANY($1::uuid[]) AND r.status = 'pending'
-) AS ticket
 """
 RECORDS = """
 SELECT row_to_json(record) FROM (
@@ -102,11 +109,15 @@ class Ended(Struct, frozen=True, kw_only=True):
 
 
 async def insert(
-    transaction: Transaction, requests: Sequence[NewRequest], repeat_after_s: float
-) -> None:
-    """Open these; each begins a line of its own."""
+    transaction: Transaction,
+    requests: Sequence[NewRequest],
+    avoid_max: int,
+    repeat_after_s: float,
+) -> Sequence[Ticket]:
+    """Open these; each begins a line of its own. Their tickets, made in the same statement."""
     rows = msgspec.json.encode(requests).decode()
-    await transaction.connection.execute(INSERT, rows, transaction.now, repeat_after_s)
+    connection, now = transaction.connection, transaction.now
+    return await structs(connection, _tickets, INSERT, rows, avoid_max, now, repeat_after_s)
 
 
 async def requeue(
