@@ -1,6 +1,7 @@
 """One harness for every main: settings, logging, signals, tasks, closing in reverse order."""
 
 import asyncio
+import gc
 import os
 import random
 import signal
@@ -148,6 +149,10 @@ async def _work(
 async def _built(serving: Awaitable[None], ops: Ops) -> None:
     """While it waits for a server, a service has no check that could fail and yet is not ready."""
     await serving
+    # What is built lives as long as the process: spare each full collection the walk over it, a
+    # pause of some 10 ms that everybody in flight would feel.
+    gc.collect()
+    gc.freeze()
     ops.starting = False
 
 
