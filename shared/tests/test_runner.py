@@ -164,9 +164,9 @@ def test_a_task_that_spawns_while_it_is_ended_is_no_failure(stack: ExitStack) ->
     process.signal(signal.SIGTERM)
     code, said, err = process.end()
     assert (code, err) == (0, "")
-    assert said[-5:] == [
-        *("spawning late", "loop cancelled", "closed second", "closed first", "process.stopped")
-    ]
+    # A task group cancels its tasks in no order.
+    assert set(said[-5:-3]) == {"spawning late", "loop cancelled"}
+    assert said[-3:] == ["closed second", "closed first", "process.stopped"]
 
 
 @pytest.mark.parametrize("how", ["hang", "block"])
