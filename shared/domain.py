@@ -61,6 +61,38 @@ class SessionEndReason(enum.StrEnum):
     ERASED = "erased"
 
 
+class FailReason(enum.StrEnum):
+    """Why a participant could not talk. Whose microphone is gone is not matched anew."""
+
+    NETWORK = "network"
+    MICROPHONE = "microphone"
+    OTHER = "other"
+
+
+class FeedbackTag(enum.StrEnum):
+    """What a participant may say of a talk besides the rating."""
+
+    FRIENDLY = "friendly"
+    PATIENT = "patient"
+    HELPFUL = "helpful"
+    FUN = "fun"
+    GOOD_AUDIO = "good-audio"
+    BAD_AUDIO = "bad-audio"
+    WRONG_LEVEL = "wrong-level"
+    ONE_LANGUAGE_ONLY = "one-language-only"
+    RUDE = "rude"
+
+
+class ReportReason(enum.StrEnum):
+    HARASSMENT = "harassment"
+    HATE = "hate"
+    SEXUAL = "sexual"
+    MINOR = "minor"
+    SPAM = "spam"
+    SCAM = "scam"
+    OTHER = "other"
+
+
 class Profile(Struct, frozen=True, kw_only=True):
     """A user as that user sees it. Erased users have an empty name and no languages."""
 
@@ -132,11 +164,27 @@ class EndedRequest(Struct, frozen=True, kw_only=True):
     session_id: SessionId | None = None
 
 
+class Turn(Struct, frozen=True, kw_only=True):
+    """Whose language it is: `language` is spoken from `since` until `until`.
+
+    Turns count from 0. `level` is that of whoever practises the language.
+    """
+
+    number: int
+    language: str
+    since: datetime
+    until: datetime
+    level: Level | None = None
+
+
 class LiveSession(Struct, frozen=True, kw_only=True):
     """The live session of a user, from that user's side.
 
-    `polite` is this user's role in WebRTC's perfect negotiation. `generation` counts the
-    (re)joins of either side. `join_by` is the deadline for both to join.
+    `polite` is this user's role in WebRTC's perfect negotiation. `generation` rises with every
+    join of a newer connection of either side: both then negotiate anew. `join_by` is the deadline
+    for both to join, `connect_by` the one for both to be connected (set once connecting),
+    `ends_at` that of the talk (set once active). `relay_only`: one of the two does not want to
+    show an address.
     """
 
     session_id: SessionId
@@ -148,10 +196,21 @@ class LiveSession(Struct, frozen=True, kw_only=True):
     polite: bool
     join_by: datetime
     generation: int = 0
+    joined: bool = False
+    partner_joined: bool = False
+    relay_only: bool = False
+    connect_by: datetime | None = None
+    active_at: datetime | None = None
+    ends_at: datetime | None = None
+    turn: Turn | None = None
 
 
 class EndedSession(Struct, frozen=True, kw_only=True):
-    """How the last session of a user ended. `requeued_as` is the request that followed, if any."""
+    """How the last session of a user ended. `requeued_as` is the request that followed, if any.
+
+    `by_you`: it ended by what this user did or failed to do (left, declined, never joined, was
+    away). `practised_s` are the seconds of turns in the language this user practises.
+    """
 
     session_id: SessionId
     request_id: RequestId
@@ -160,6 +219,9 @@ class EndedSession(Struct, frozen=True, kw_only=True):
     duration_s: int
     completed_minimum: bool
     requeued_as: RequestId | None = None
+    by_you: bool = False
+    practised_s: int = 0
+    partner_practised_s: int = 0
 
 
 class UserState(Struct, frozen=True, kw_only=True):
@@ -192,7 +254,11 @@ class RequestRecord(Struct, frozen=True, kw_only=True):
 
 
 class SessionRecord(Struct, frozen=True, kw_only=True):
-    """One chat session of a user's own history, from that user's side."""
+    """One chat session of a user's own history, from that user's side.
+
+    `rating` is what this user gave it. `practised_s` are the seconds of turns in the language
+    this user practises, `partner_practised_s` those in the other.
+    """
 
     session_id: SessionId
     status: SessionStatus
@@ -204,6 +270,11 @@ class SessionRecord(Struct, frozen=True, kw_only=True):
     reason: SessionEndReason | None = None
     duration_s: int | None = None
     completed_minimum: bool = False
+    active_at: datetime | None = None
+    by_you: bool = False
+    practised_s: int = 0
+    partner_practised_s: int = 0
+    rating: int | None = None
 
 
 class Idempotency(Struct, frozen=True, kw_only=True):

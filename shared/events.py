@@ -10,14 +10,25 @@ import msgspec
 from msgspec import Struct, field
 
 from shared.domain import (
+    FailReason,
+    FeedbackTag,
     MatchSide,
+    ReportReason,
     RequestEndReason,
     RequestStatus,
     SessionEndReason,
     Ticket,
     UserState,
 )
-from shared.identifiers import EventId, RequestId, SessionId, UserId, new_event_id
+from shared.identifiers import (
+    ConnectionId,
+    EventId,
+    ReportId,
+    RequestId,
+    SessionId,
+    UserId,
+    new_event_id,
+)
 
 
 class Event(Struct, frozen=True, kw_only=True, tag_field="type"):
@@ -80,6 +91,36 @@ class StateChanged(Event, frozen=True, kw_only=True, tag="state.changed"):
     states: tuple[UserState, ...]
 
 
+class Participant(Event, frozen=True, kw_only=True):
+    """gateway → sessions: what a participant of a session did, on which connection."""
+
+    session_id: SessionId
+    user_id: UserId
+    connection_id: ConnectionId
+
+
+class ParticipantJoined(Participant, frozen=True, kw_only=True, tag="participant.joined"):
+    """Ready to talk. From a newer connection: ready again, and both negotiate anew."""
+
+
+class ParticipantDeclined(Participant, frozen=True, kw_only=True, tag="participant.declined"):
+    """Does not want this partner. Once the partner has joined too, it means leaving."""
+
+
+class ParticipantConnected(Participant, frozen=True, kw_only=True, tag="participant.connected"):
+    """Hears the partner. Says that this connection has joined, too."""
+
+
+class ParticipantFailed(Participant, frozen=True, kw_only=True, tag="participant.failed"):
+    """Cannot talk."""
+
+    reason: FailReason
+
+
+class ParticipantLeft(Participant, frozen=True, kw_only=True, tag="participant.left"):
+    """Hung up."""
+
+
 class Silent(Struct, frozen=True, kw_only=True):
     """A user silent for longer than the grace, and what was open when that was read.
 
@@ -124,11 +165,12 @@ class RequestEnded(Event, frozen=True, kw_only=True, tag="request.ended"):
 
 
 class SessionParticipant(Struct, frozen=True, kw_only=True):
-    """One side of a session in the domain's history."""
+    """One side of a session in the domain's history. `practised_s`: turns in that language."""
 
     user_id: UserId
     request_id: RequestId
     practises: str
+    practised_s: int = 0
 
 
 class SessionCreated(Event, frozen=True, kw_only=True, tag="session.created"):
@@ -175,6 +217,29 @@ class UserBlocked(Event, frozen=True, kw_only=True, tag="user.blocked"):
     at: datetime
 
 
+class FeedbackGiven(Event, frozen=True, kw_only=True, tag="feedback.given"):
+    """sessions → other services: a participant rated a session, 1 to 5."""
+
+    session_id: SessionId
+    user_id: UserId
+    partner_id: UserId
+    rating: int
+    tags: tuple[FeedbackTag, ...]
+    at: datetime
+
+
+class ReportFiled(Event, frozen=True, kw_only=True, tag="report.filed"):
+    """sessions → other services: somebody should look at what a user did. No details: they stay
+    in Postgres, for moderators."""
+
+    report_id: ReportId
+    reporter_id: UserId
+    reported_id: UserId
+    session_id: SessionId
+    reason: ReportReason
+    at: datetime
+
+
 AnyEvent = (
     TicketOpened
     | TicketClosed
@@ -182,6 +247,11 @@ AnyEvent = (
     | PoolLost
     | PoolMeasured
     | StateChanged
+    | ParticipantJoined
+    | ParticipantDeclined
+    | ParticipantConnected
+    | ParticipantFailed
+    | ParticipantLeft
     | UserOffline
     | PulseSent
     | PulseReturned
@@ -191,6 +261,8 @@ AnyEvent = (
     | UserRegistered
     | UserErased
     | UserBlocked
+    | FeedbackGiven
+    | ReportFiled
 )
 
 _decoder: msgspec.json.Decoder[AnyEvent] = msgspec.json.Decoder(AnyEvent)

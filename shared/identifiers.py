@@ -11,6 +11,7 @@ SessionId = NewType("SessionId", str)
 EventId = NewType("EventId", str)
 ConnectionId = NewType("ConnectionId", str)
 TokenId = NewType("TokenId", str)
+ReportId = NewType("ReportId", str)
 
 
 _CANONICAL: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")

@@ -10,8 +10,17 @@ from typing import Generic, TypeVar
 import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
-from shared.domain import Idempotency, Practice, Profile, RequestRecord, SessionRecord, UserState
-from shared.identifiers import RequestId, SessionId, TokenId, UserId
+from shared.domain import (
+    FeedbackTag,
+    Idempotency,
+    Practice,
+    Profile,
+    ReportReason,
+    RequestRecord,
+    SessionRecord,
+    UserState,
+)
+from shared.identifiers import ReportId, RequestId, SessionId, TokenId, UserId
 
 A = TypeVar("A")
 
@@ -148,6 +157,38 @@ class GetSession(Request[SessionRecord], frozen=True, kw_only=True, tag="session
     session_id: SessionId
 
 
+class GiveFeedback(Request[Done], frozen=True, kw_only=True, tag="feedback.give"):
+    """Rate an own session that is over, once; the same words again are no error.
+
+    Refused: `unknown-session`, `session-live`, `never-talked`, `feedback-given` (other words),
+    `idempotency-mismatch`.
+    """
+
+    user_id: UserId
+    session_id: SessionId
+    rating: int
+    tags: tuple[FeedbackTag, ...] = ()
+    comment: str = ""
+    idempotency: Idempotency | None = None
+
+
+class ReportTaken(Struct, frozen=True, kw_only=True):
+    report_id: ReportId
+
+
+class FileReport(Request[ReportTaken], frozen=True, kw_only=True, tag="report.file"):
+    """Complain about the partner of an own session, live or over.
+
+    Refused: `unknown-session`, `too-many-reports`, `idempotency-mismatch`.
+    """
+
+    user_id: UserId
+    session_id: SessionId
+    reason: ReportReason
+    details: str = ""
+    idempotency: Idempotency | None = None
+
+
 class Blocks(Struct, frozen=True, kw_only=True):
     user_ids: tuple[UserId, ...]
 
@@ -188,6 +229,8 @@ AnyRequest = (
     | GetVersions
     | ListSessions
     | GetSession
+    | GiveFeedback
+    | FileReport
     | ListBlocks
     | BlockUser
     | UnblockUser

@@ -16,6 +16,11 @@ from shared.errors import TopologyMismatch
 from shared.events import (
     AnyEvent,
     MatchFound,
+    ParticipantConnected,
+    ParticipantDeclined,
+    ParticipantFailed,
+    ParticipantJoined,
+    ParticipantLeft,
     PoolLost,
     PoolMeasured,
     PulseReturned,
@@ -40,7 +45,17 @@ DEAD_DELIVERIES_MAX: Final = 1_000_000
 
 BINDINGS: Final[dict[str, tuple[type[AnyEvent], ...]]] = {
     "matcher.inbox": (TicketOpened, TicketClosed),
-    "sessions.inbox": (MatchFound, PoolLost, UserOffline, PulseReturned),
+    "sessions.inbox": (
+        MatchFound,
+        PoolLost,
+        ParticipantJoined,
+        ParticipantDeclined,
+        ParticipantConnected,
+        ParticipantFailed,
+        ParticipantLeft,
+        UserOffline,
+        PulseReturned,
+    ),
     "gateway.inbox": (StateChanged, PoolMeasured, PulseSent),
 }
 
