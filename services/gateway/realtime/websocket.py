@@ -54,7 +54,7 @@ class Sockets:
 
     async def serve(self, websocket: WebSocket) -> None:
         """One socket, from handshake to close."""
-        refusal = await self._limited(websocket) or self._refusal(websocket)
+        refusal = await self._refused(websocket)
         if refusal is not None:
             await websocket.send_denial_response(refusal)
             return
@@ -81,6 +81,14 @@ class Sockets:
     def _goodbye(self) -> Ending:
         """Come back, some time within `drain_s`: everybody at once would be a burden."""
         return goodbye(round(self._draw() * self._settings.drain_s * 1000))
+
+    async def _refused(self, websocket: WebSocket) -> Response | None:
+        """The problem names the correlation id of its line in the log, like that of any call."""
+        with structlog.contextvars.bound_contextvars(correlation_id=new_id()):
+            refusal = await self._limited(websocket) or self._refusal(websocket)
+            if refusal is not None:
+                _log.info("socket.refused", status=refusal.status_code)
+            return refusal
 
     async def _limited(self, websocket: WebSocket) -> Response | None:
         try:

@@ -35,6 +35,12 @@ class SocketProtocol(WebSocketsSansIOProtocol):
             extensions: dict[str, Any] = self.scope["extensions"]
             extensions[EVICT] = {"call": self.evict}
 
+    async def send(self, message: Any) -> None:
+        """uvicorn sends a refusal (403, 429) and then logs an error: no handshake was completed."""
+        await super().send(message)
+        if self.initial_response is not None and self.close_sent:
+            self.handshake_complete = True
+
     def evict(self, code: CloseCode, reason: str) -> None:
         """Close now: whatever was not read within a second is dropped with the connection."""
         if not self.close_sent and not self.transport.is_closing():

@@ -1,4 +1,5 @@
 import asyncio
+import logging
 
 import pytest
 from websockets.exceptions import InvalidStatus
@@ -110,7 +111,11 @@ async def test_too_many_frames_close_the_socket(world: World) -> None:
     ],
 )
 async def test_some_are_refused_before_the_handshake(
-    world: World, options: dict[str, object], status: int, problem: str
+    world: World,
+    options: dict[str, object],
+    status: int,
+    problem: str,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     running = await world.gateway()
     with pytest.raises(InvalidStatus) as refused:
@@ -120,6 +125,8 @@ async def test_some_are_refused_before_the_handshake(
     assert response.status_code == status
     assert response.headers["content-type"] == "application/problem+json"
     assert f'"type":"/problems/{problem}"'.encode() in response.body
+    assert b'"correlation_id":"' in response.body
+    assert not [line for line in caplog.records if line.levelno >= logging.ERROR]
 
 
 async def test_handshakes_count_against_the_limit_of_their_address(world: World) -> None:
