@@ -10,6 +10,7 @@ ENVIRONMENTS = ("development", "production")
 DEVELOPMENT_SECRET = "parley-development-secret-never-for-production"
 # RFC 7518 section 3.2: an HS256 key is at least as long as the hash, 256 bits.
 SECRET_BYTES_MIN = 32
+TURN_SECRETS_MAX = 2
 
 
 class ApiSettings(CommonSettings, frozen=True, kw_only=True):
@@ -33,6 +34,15 @@ class ApiSettings(CommonSettings, frozen=True, kw_only=True):
     # Below a second nothing can be told in time; above half an hour nobody is still there.
     queue_timeout_min_s: Seconds = Seconds(1)
     queue_timeout_max_s: Seconds = Seconds(30 * 60)
+
+    # Where two browsers learn their addresses ("stun:stun.example:3478"); none: same network only.
+    stun_urls: tuple[str, ...] = ()
+    # Relays for calls that find no direct way, or must not ("turn:turn.example:3478").
+    turn_urls: tuple[str, ...] = ()
+    # What the relays share with us; two while the secret is changed, the one to use first first.
+    turn_secret: tuple[str, ...] = ()
+    # A credential outlives the longest call (SESSION_MAXIMUM); `ice.refresh` gives another.
+    turn_lifetime_s: Seconds = Seconds(3600)
 
     # The largest honest body (10 + 10 languages, 10 interests, a name) is about 2 KiB.
     body_bytes_max: int = 16 * 1024
@@ -82,6 +92,12 @@ class ApiSettings(CommonSettings, frozen=True, kw_only=True):
             _check_origin(origin)
         for network in self.trusted_proxies:
             _check_network(network)
+        _check_relays(self)
+
+    @property
+    def can_relay(self) -> bool:
+        """Whether a call can be led past its two browsers' addresses."""
+        return bool(self.turn_urls)
 
 
 def _check_origin(origin: str) -> None:
@@ -99,3 +115,19 @@ def _check_network(network: str) -> None:
         raise SettingsError(
             f"TRUSTED_PROXIES: expected addresses or networks like 10.0.0.0/8, got {network!r}"
         ) from None
+
+
+def _check_relays(settings: ApiSettings) -> None:
+    """Browsers refuse a list of ICE servers that has one they cannot read."""
+    if bool(settings.turn_urls) != bool(settings.turn_secret):
+        raise SettingsError("TURN_URLS and TURN_SECRET: expected both or neither")
+    if len(settings.turn_secret) > TURN_SECRETS_MAX:
+        raise SettingsError("TURN_SECRET: expected one secret, or two while it is changed")
+    for name, urls, schemes in (
+        ("STUN_URLS", settings.stun_urls, ("stun:", "stuns:")),
+        ("TURN_URLS", settings.turn_urls, ("turn:", "turns:")),
+    ):
+        for url in urls:
+            if not url.startswith(schemes):
+                expected = f"{schemes[0]}host:3478"
+                raise SettingsError(f"{name}: expected URLs like {expected}, got {url!r}")

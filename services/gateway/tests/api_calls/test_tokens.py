@@ -104,8 +104,28 @@ def test_production_refuses_the_development_secret() -> None:
         ("TRUSTED_PROXIES", "proxy"),
         ("PARLEY_ENV", "prod"),
         ("PARLEY_ENV", "Production"),
+        ("TURN_URLS", "turn:turn.example:3478"),
+        ("TURN_SECRET", "a secret without a relay"),
+        ("STUN_URLS", "turn:turn.example:3478"),
     ],
 )
 def test_a_setting_that_makes_no_sense_stops_the_start_and_is_named(name: str, value: str) -> None:
     with pytest.raises(SettingsError, match=name):
         load(ApiSettings, {name: value})
+
+
+@pytest.mark.parametrize(
+    ("urls", "secrets"), [("turn.example:3478", "one"), ("turn:turn.example", "one,two,three")]
+)
+def test_relays_are_named_as_browsers_read_them_with_two_secrets_at_most(
+    urls: str, secrets: str
+) -> None:
+    with pytest.raises(SettingsError, match="TURN_"):
+        load(ApiSettings, {"TURN_URLS": urls, "TURN_SECRET": secrets})
+
+
+def test_a_secret_that_is_being_changed_is_read_as_two() -> None:
+    urls = "turn:turn.example:3478,turns:turn.example:5349?transport=tcp"
+    settings = load(ApiSettings, {"TURN_URLS": urls, "TURN_SECRET": "new,old"})
+    assert settings.can_relay and settings.turn_secret == ("new", "old")
+    assert not load(ApiSettings, {}).can_relay
