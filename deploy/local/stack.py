@@ -35,9 +35,7 @@ def up() -> None:
     stores, services = layout.stores(), layout.services()
     supervisor = Supervisor(LOCAL)
     running = supervisor.up() if supervisor.running() else set()
-    for program in (*stores, *services):
-        if program.name not in running:
-            program.check_ports()
+    check_ports([program for program in (*stores, *services) if program.name not in running])
     supervisor.configure([*stores, *services])
     bring_up(supervisor, stores[:1])
     bring_up(supervisor, stores[1:])
@@ -47,6 +45,14 @@ def up() -> None:
     replicas = f"{chosen.gateways} gateway, {chosen.matchers} matcher, {chosen.sessions} sessions"
     where = " ".join(layout.urls) or "no address"
     say(f"up at {where} ({replicas}); logs in {shown(LOCAL / 'logs')} (make logs)")
+
+
+def check_ports(programs: Sequence[Server]) -> None:
+    try:
+        for program in programs:
+            program.check_ports()
+    except ServerFailed as error:
+        raise ServerFailed(f"{error}; make up PORT=9000 PORTS=26000 takes others") from None
 
 
 def down() -> None:

@@ -86,7 +86,8 @@ def test_a_taken_port_is_one_line_that_names_it_and_nothing_is_started(caller: C
     with socket.create_server((HOST, caller.ports + 3)):
         up = caller.says("up")
     assert up.returncode == 1
-    assert up.stderr == f"parley: redis: port {caller.ports + 3} is taken by another process\n"
+    taken = f"parley: redis: port {caller.ports + 3} is taken by another process; "
+    assert up.stderr == taken + "make up PORT=9000 PORTS=26000 takes others\n"
     assert not Supervisor(caller.directory).running()
 
 
