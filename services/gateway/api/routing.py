@@ -16,6 +16,7 @@ from services.gateway.api.bodies import BodyTooLarge, RefusedUpload
 from services.gateway.api.dependencies import Call, Dependencies, UserCall
 from services.gateway.api.edge import Edge
 from services.gateway.api.problems import of_refusal, of_unavailable, problem
+from services.gateway.api.web import WebClient
 from shared.errors import Refused, Unavailable
 
 PREFIX = "/api/v1"
@@ -26,9 +27,10 @@ UserAnswer = Callable[[UserCall], Awaitable[Response]]
 
 
 def application(parts: Dependencies, more: Sequence[BaseRoute] = ()) -> Starlette:
-    """The whole ASGI application: the API, the probes, and the routes in `more` (the WebSocket)."""
+    """The whole ASGI application: the API, the probes, the web client, and the routes in `more`
+    (the WebSocket)."""
     app = Starlette(
-        routes=[*routes(parts), *more],
+        routes=[*routes(parts), *more, WebClient()],
         middleware=[Middleware(Edge, settings=parts.settings)],
         exception_handlers={
             Refused: _refused,
