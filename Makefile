@@ -19,7 +19,8 @@ IN_STACK := test -f $(LOCAL)/env || { echo "parley: the stack is not up, run: ma
 	set -a; . $(LOCAL)/env; set +a;
 
 .DEFAULT_GOAL := help
-.PHONY: help up down clean logs migrate dead-letters demo bench test check fmt lint type lock languages house prepare
+.PHONY: help up down clean logs migrate dead-letters demo bench test check fmt lint type lock languages house prepare \
+	prepare-tests prepare-browser
 
 help: ## list what there is
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(firstword $(MAKEFILE_LIST)) | \
@@ -49,7 +50,7 @@ demo: prepare ## watch a handful of people find partners in the running stack
 bench: prepare ## measure a scenario (S=arrive)
 	@$(IN_STACK) $(PY) -m bench $(S)
 
-test: prepare ## run the tests against real servers (T=path for some of them)
+test: prepare-tests ## run the tests against real servers (T=path for some of them)
 	@$(PY) -m pytest $(T)
 
 check: lint type house ## all that CI checks besides the tests
@@ -84,3 +85,9 @@ house: prepare # the budgets, and what the tree must not say
 
 prepare: # install what is missing: Debian packages, the virtual environment
 	@$(PYTHON) -m deploy.local.prepare
+
+prepare-tests: # the same, with what the tests need: a browser, a TURN server
+	@$(PYTHON) -m deploy.local.prepare tests
+
+prepare-browser: # the same, for what drives a browser
+	@$(PYTHON) -m deploy.local.prepare browser

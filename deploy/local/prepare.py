@@ -1,7 +1,10 @@
 """Install what a bare Debian machine lacks: its packages, then the virtual environment.
 
-Run by the system's own Python (`python3 -m deploy.local.prepare`), so standard library only.
-Does nothing, in a few milliseconds, when everything is there.
+    python3 -m deploy.local.prepare [tests] [browser]
+
+Run by the system's own Python, so standard library only. The tests and whoever drives a browser
+need more than the stack does, and name it. Does nothing, in a few milliseconds, when everything
+is there.
 """
 
 import contextlib
@@ -21,17 +24,24 @@ STAMP = VENV / "installed-lock.sha256"
 LOGS = ROOT / ".local" / "logs"
 POLICY = Path("/usr/sbin/policy-rc.d")
 PYTHON_MIN = (3, 11)
+# What each purpose needs beyond the stack itself.
+EXTRAS: Mapping[str, Sequence[str]] = {
+    "tests": ("chromium", "fonts-noto-core", "coturn", "openssl"),
+    "browser": ("chromium",),
+    "tls": ("openssl",),
+}
 
 
 class NotPrepared(Exception):
     """Something is missing and could not be installed; the message is one line."""
 
 
-def main() -> int:
+def main(purposes: Sequence[str]) -> int:
     try:
         if sys.version_info < PYTHON_MIN:
             raise NotPrepared(f"Python {PYTHON_MIN[0]}.{PYTHON_MIN[1]} or newer is needed")
-        install_packages(missing_packages())
+        wanted = [*purposes, *(["tls"] if os.environ.get("TLS", "0") != "0" else [])]
+        install_packages(missing_packages() + missing_extras(wanted))
         install_requirements()
     except NotPrepared as error:
         print(f"parley: {error}", file=sys.stderr)
@@ -50,6 +60,22 @@ def missing_packages() -> list[str]:
         "postgresql": postgres,
     }
     return [package for package, found in there.items() if not found]
+
+
+def missing_extras(purposes: Sequence[str]) -> list[str]:
+    """Those that only the tests, a browser or TLS need."""
+    arabic = Path("/usr/share/fonts/truetype/noto/NotoSansArabic-Regular.ttf")
+    there = {
+        "chromium": shutil.which("chromium") is not None,
+        "fonts-noto-core": arabic.exists(),  # Those of every script but Chinese and the like.
+        "coturn": shutil.which("turnserver") is not None,
+        "openssl": shutil.which("openssl") is not None,
+    }
+    unknown = set(purposes) - set(EXTRAS)
+    if unknown:
+        raise NotPrepared(f"for {', '.join(sorted(unknown))}? known: {', '.join(EXTRAS)}")
+    wanted = {package for purpose in purposes for package in EXTRAS[purpose]}
+    return [package for package, found in there.items() if package in wanted and not found]
 
 
 def install_packages(packages: Sequence[str]) -> None:
@@ -127,4 +153,4 @@ def say(what: str) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))
