@@ -35,7 +35,12 @@ NO_HELLO = Ending(CloseCode.SILENT, "no hello in time")
 BAD_FRAME = Ending(
     CloseCode.BAD_FRAME,
     "bad frame",
-    (Error(code="bad-frame", message="A frame is a JSON object with a type."),),
+    (
+        Error(
+            code="bad-frame",
+            message="A frame is a JSON object with a type; its id, if any, is a short text.",
+        ),
+    ),
 )
 ERASED = Ending(
     CloseCode.NOT_AUTHENTICATED,

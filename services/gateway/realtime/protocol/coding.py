@@ -11,7 +11,7 @@ from services.gateway.realtime.protocol.server import ServerFrame
 
 
 class BadFrame(Exception):
-    """Not a frame at all: no JSON object with a `type`."""
+    """Not a frame at all: no JSON object with a `type`, or its `id` cannot be echoed."""
 
 
 class UnknownFrame(Exception):
