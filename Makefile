@@ -3,6 +3,7 @@
 #   make up GATEWAYS=2 MATCHERS=2 SESSIONS=2   several replicas of a service
 #   make up PORT=9000 PORTS=26000              other ports: the gateway's, and the first of the rest
 #   make up SESSION_TURN=1m                    a setting of the services
+#   make up TLS=1                              HTTPS, for the phones of the local network too
 #   make test T=services/matcher               only these tests
 #   make bench S=arrive                        a scenario
 #   make dead-letters ARGS="replay matcher.inbox"

@@ -4,12 +4,14 @@ import dataclasses
 import functools
 import http.client
 import secrets
+import ssl
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import urlsplit
 
-from deploy.local import servers
+from deploy.local import servers, tls
 from deploy.local.processes import HOST, Server, ServerFailed
 
 DATABASE = "language_exchange"
@@ -44,6 +46,7 @@ class Choices:
     sessions: int = 1
     port: int = 8080
     ports: int = 17_000
+    tls: int = 0  # 1: the gateways speak HTTPS, to this machine's networks too.
     settings: Mapping[str, str] = field(default_factory=dict)
 
     def changed_by(self, environ: Mapping[str, str]) -> "Choices":
@@ -56,6 +59,7 @@ class Choices:
                 ("sessions", REPLICAS_MAX),
                 ("port", 65_535),
                 ("ports", 65_000),
+                ("tls", 1),
             )
             if environ.get(name.upper())
         }
@@ -73,8 +77,18 @@ class Layout:
     @property
     def urls(self) -> list[str]:
         """The gateways' addresses."""
-        first = self.choices.port
-        return [f"http://{HOST}:{port}" for port in range(first, first + self.choices.gateways)]
+        return self._urls_at(HOST)
+
+    @property
+    def network_urls(self) -> list[str]:
+        """Where other machines of its networks reach the gateways: nowhere without TLS."""
+        if not self.choices.tls:
+            return []
+        return [url for address in tls.addresses() for url in self._urls_at(address)]
+
+    @property
+    def tls_pair(self) -> tls.Pair:
+        return tls.Pair(self.directory / "tls")
 
     @property
     def environment(self) -> dict[str, str]:
@@ -121,19 +135,38 @@ class Layout:
             "PYTHONUNBUFFERED": "1",
             f"{service.upper()}_OPS_PORT": str(ops_port),
         }
-        port = ops_port
+        port, probed = ops_port, {f"http://{HOST}:{ops_port}"}
         if service == "gateway":
             port = self.choices.port + number - 1
-            environment["PORT"] = str(port)
+            probed.add(self.urls[number - 1])
+            environment |= {"PORT": str(port), **self._serving()}
         return Server(
             name=f"{service}-{number}",
             port=port,
             command=(sys.executable, "-m", f"services.{service}"),
             log=self.log(f"{service}-{number}"),
-            ready=functools.partial(_ready, {port, ops_port}),
+            ready=functools.partial(_ready, probed),
             environment=environment,
             other_ports=() if port == ops_port else (ops_port,),
         )
+
+    def _urls_at(self, host: str) -> list[str]:
+        scheme, first = "https" if self.choices.tls else "http", self.choices.port
+        return [f"{scheme}://{host}:{port}" for port in range(first, first + self.choices.gateways)]
+
+    def _serving(self) -> dict[str, str]:
+        """A gateway's settings that make it serve these URLs."""
+        if not self.choices.tls:
+            return {}
+        pair = self.tls_pair
+        tls.self_signed(pair, tls.addresses())
+        origins = [*self.network_urls, self.choices.settings.get("ALLOWED_ORIGINS", "")]
+        return {
+            "ALLOWED_ORIGINS": ",".join(filter(None, origins)),
+            "LISTEN_HOST": "0.0.0.0",
+            "TLS_CERTIFICATE": str(pair.certificate),
+            "TLS_KEY": str(pair.key),
+        }
 
     def _password(self) -> str:
         """Postgres's, made once. Trusting everybody on the machine would lend them our rights."""
@@ -150,12 +183,19 @@ def _number(name: str, text: str, most: int) -> int:
     return int(text)
 
 
-def _ready(ports: set[int]) -> bool:
-    return all(_says_ready(port) for port in ports)
+def _ready(urls: set[str]) -> bool:
+    return all(_says_ready(url) for url in urls)
 
 
-def _says_ready(port: int) -> bool:
-    connection = http.client.HTTPConnection(HOST, port, timeout=READY_TIMEOUT_S)
+def _says_ready(url: str) -> bool:
+    parts = urlsplit(url)
+    if parts.scheme == "https":  # Of a certificate that nobody signed; it is our own process.
+        unchecked = ssl._create_unverified_context()
+        connection: http.client.HTTPConnection = http.client.HTTPSConnection(
+            parts.netloc, timeout=READY_TIMEOUT_S, context=unchecked
+        )
+    else:
+        connection = http.client.HTTPConnection(parts.netloc, timeout=READY_TIMEOUT_S)
     try:
         connection.request("GET", "/readyz")
         return connection.getresponse().status == http.HTTPStatus.OK

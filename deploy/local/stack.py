@@ -45,6 +45,8 @@ def up() -> None:
     replicas = f"{chosen.gateways} gateway, {chosen.matchers} matcher, {chosen.sessions} sessions"
     where = " ".join(layout.urls) or "no address"
     say(f"up at {where} ({replicas}); logs in {shown(LOCAL / 'logs')} (make logs)")
+    for url in layout.network_urls:
+        say(f"for a phone in the same network: {url} (its browser will warn once: go on)")
 
 
 def check_ports(programs: Sequence[Server]) -> None:
@@ -153,6 +155,8 @@ def remember(layout: Layout) -> None:
     CHOICES.write_text(json.dumps(dataclasses.asdict(layout.choices)))
     ENVIRONMENT.touch(mode=0o600)  # It holds a password.
     values = {**layout.environment, "PARLEY_URL": ",".join(layout.urls)}
+    if layout.choices.tls:  # So that our own programs believe our own certificate.
+        values["SSL_CERT_FILE"] = str(layout.tls_pair.certificate)
     ENVIRONMENT.write_text("".join(f"{name}={shlex.quote(it)}\n" for name, it in values.items()))
 
 

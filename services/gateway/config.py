@@ -2,6 +2,7 @@
 
 from services.gateway.realtime.settings import RealtimeSettings
 from shared.config import Seconds
+from shared.errors import SettingsError
 
 
 class Settings(RealtimeSettings, frozen=True, kw_only=True):
@@ -24,3 +25,12 @@ class Settings(RealtimeSettings, frozen=True, kw_only=True):
     """A head fits one packet; who opens a connection and says less holds it for nothing."""
     http_drain_s: int = 2
     """At a stop, calls in hand may take this long after the last goodbye."""
+    tls_certificate: str = ""
+    """A PEM file with the certificate's chain. Set with `tls_key`, the gateway speaks HTTPS and
+    WSS itself; production has a load balancer in front that does."""
+    tls_key: str = ""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if bool(self.tls_certificate) != bool(self.tls_key):
+            raise SettingsError("TLS_CERTIFICATE, TLS_KEY: expected both or neither")

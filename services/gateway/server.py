@@ -3,7 +3,8 @@
 import asyncio
 import contextlib
 import socket
-from collections.abc import Iterator
+import ssl
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any, cast
 
@@ -79,6 +80,7 @@ class HttpProtocol(HttpToolsProtocol):
 
 
 def server(app: ASGIApp, settings: Settings) -> Server:
+    """Raises `SettingsError` when the certificate or its key can't be used."""
     return Server(
         uvicorn.Config(
             app,
@@ -97,10 +99,23 @@ def server(app: ASGIApp, settings: Settings) -> Server:
             # The API reads forwarded addresses itself, from proxies it was told to trust.
             proxy_headers=False,
             backlog=settings.listen_backlog,
+            ssl_context_factory=_tls(settings),
             timeout_keep_alive=settings.http_keep_alive_s,
             timeout_graceful_shutdown=settings.http_drain_s,
         )
     )
+
+
+def _tls(settings: Settings) -> Callable[..., ssl.SSLContext] | None:
+    if not settings.tls_certificate:
+        return None
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    try:
+        context.load_cert_chain(settings.tls_certificate, settings.tls_key)
+    except OSError as error:  # An SSLError is one too.
+        files = f"{settings.tls_certificate}, {settings.tls_key}"
+        raise SettingsError(f"TLS_CERTIFICATE, TLS_KEY: cannot use {files}: {error}") from error
+    return lambda *_: context
 
 
 def listen(settings: Settings) -> socket.socket:
