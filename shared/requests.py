@@ -98,7 +98,8 @@ class OpenRequest(Request[RequestOpened], frozen=True, kw_only=True, tag="reques
     """Ask for a partner. Languages left out are the profile's; `timeout_s` is set by the asker.
 
     Refused: `unknown-user`, `request-pending` (about request_id), `session-live` (about
-    session_id), `languages-overlap` (given and profile languages together), `idempotency-mismatch`.
+    session_id), `languages-overlap` (given and profile languages together), `idempotency-mismatch`,
+    `relay-unavailable` (the profile is `relay_only`, and the asker has no relays: `can_relay`).
     """
 
     user_id: UserId
@@ -106,6 +107,7 @@ class OpenRequest(Request[RequestOpened], frozen=True, kw_only=True, tag="reques
     native_languages: tuple[str, ...] | None = None
     practice_languages: tuple[Practice, ...] | None = None
     idempotency: Idempotency | None = None
+    can_relay: bool = True
 
 
 class CancelRequest(Request[UserState], frozen=True, kw_only=True, tag="request.cancel"):
@@ -173,11 +175,16 @@ class GiveFeedback(Request[Done], frozen=True, kw_only=True, tag="feedback.give"
 
 
 class ReportTaken(Struct, frozen=True, kw_only=True):
+    """`replayed`: this report had been filed before."""
+
     report_id: ReportId
+    replayed: bool = False
 
 
 class FileReport(Request[ReportTaken], frozen=True, kw_only=True, tag="report.file"):
     """Complain about the partner of an own session, live or over.
+
+    The same words about the same session again are the same report.
 
     Refused: `unknown-session`, `too-many-reports`, `idempotency-mismatch`.
     """

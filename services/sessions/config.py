@@ -62,6 +62,10 @@ class Settings(DatabaseSettings, frozen=True, kw_only=True):
     """A client that retries for a day is answered the same; later it is a new wish."""
     blocks_max: int = 1_000
     """All of a user's own blocks travel in every ticket of theirs: 1,000 ids are 40 KB."""
+    reports_max: int = 20
+    """A person who means it has nothing more to say; every report is read by somebody."""
+    reports_period_s: Seconds = Seconds(86_400)
+    """The day over which those are counted."""
     ticket_avoid_max: int = 2_000
     """80 KB, far below what the bus carries, however many have blocked the user. It holds all own
     blocks and a thousand partners of the line, which nobody else's ticket names; whoever blocked

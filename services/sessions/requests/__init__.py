@@ -6,7 +6,15 @@ from typing import Any
 
 from services.sessions.config import Settings
 from services.sessions.outbox import Outbox
-from services.sessions.requests import matching, past, safety, tokens, users
+from services.sessions.requests import (
+    feedback,
+    matching,
+    past,
+    reports,
+    safety,
+    tokens,
+    users,
+)
 from services.sessions.requests.batching import Openings
 from services.sessions.store.database import Database
 from shared.messaging import Answerer
@@ -15,11 +23,13 @@ from shared.requests import (
     CancelRequest,
     ChangeProfile,
     EraseUser,
+    FileReport,
     GetProfile,
     GetRequest,
     GetSession,
     GetState,
     GetVersions,
+    GiveFeedback,
     ListBlocks,
     ListSessions,
     OpenRequest,
@@ -46,6 +56,8 @@ def answerers(
         GetVersions: partial(users.get_versions, database),
         ListSessions: partial(past.list_sessions, database, settings),
         GetSession: partial(past.get_session, database),
+        GiveFeedback: partial(feedback.give_feedback, outbox, settings),
+        FileReport: partial(reports.file_report, outbox, settings),
         ListBlocks: partial(safety.list_blocks, database),
         BlockUser: partial(safety.block_user, outbox, settings),
         UnblockUser: partial(safety.unblock_user, outbox),

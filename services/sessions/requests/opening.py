@@ -5,7 +5,11 @@ from datetime import timedelta
 
 from services.sessions import transitions
 from services.sessions.config import Settings
-from services.sessions.requests.refusals import unknown_user
+from services.sessions.requests.refusals import (
+    idempotency_mismatch,
+    relay_unavailable,
+    unknown_user,
+)
 from services.sessions.store import idempotency_keys, match_requests, states
 from services.sessions.store.database import Transaction
 from services.sessions.store.idempotency_keys import Effect
@@ -80,8 +84,7 @@ async def _replay(
                 request=records[RequestId(effect.effect_id)], state=present[user_id], replayed=True
             )
         else:
-            detail = "this idempotency key was used with another body"
-            outcomes[user_id] = Refused("idempotency-mismatch", detail)
+            outcomes[user_id] = idempotency_mismatch()
     return outcomes
 
 
@@ -99,6 +102,8 @@ def _new_request(
         raise Refused("request-pending", "a request is pending already", about)
     if state.session is not None:
         raise Refused("session-live", "a session is live", {"session_id": state.session.session_id})
+    if state.user.relay_only and not asked.can_relay:
+        raise relay_unavailable()
     natives = asked.native_languages or state.user.native_languages
     practices = asked.practice_languages or state.user.practice_languages
     if asked.native_languages or asked.practice_languages:

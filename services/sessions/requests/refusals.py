@@ -13,3 +13,15 @@ def unknown_request() -> Refused:
 
 def unknown_session() -> Refused:
     return Refused("unknown-session", "no such session of this user")
+
+
+def idempotency_mismatch() -> Refused:
+    return Refused("idempotency-mismatch", "this idempotency key was used with another body")
+
+
+def relay_unavailable() -> Refused:
+    """Nobody's address is shown for want of a relay."""
+    return Refused(
+        "relay-unavailable",
+        "your profile allows calls through a relay only, and no relay is set up here",
+    )

@@ -10,6 +10,7 @@ from services.sessions.requests.refusals import unknown_user
 from services.sessions.session import Erased
 from services.sessions.store import (
     chat_sessions,
+    feedback,
     match_requests,
     refresh_tokens,
     states,
@@ -96,7 +97,12 @@ def _changed(profile: Profile, asked: ChangeProfile) -> Profile:
 
 
 async def erase_user(outbox: Outbox, settings: Settings, asked: EraseUser) -> UserState:
-    """Once more is no error: the first answer may have been lost."""
+    """Once more is no error: the first answer may have been lost.
+
+    What the user wrote in feedback goes; ratings and tags stay, as the partners' history does.
+    Reports stay whole, those by the user and those about the user: nobody escapes moderation by
+    leaving, and what somebody complained of is not undone because that person left.
+    """
     user_id = asked.user_id
 
     async def body(transaction: Transaction) -> UserState:
@@ -116,6 +122,7 @@ async def _erase(transaction: Transaction, user_id: UserId, settings: Settings) 
     live = await chat_sessions.live_of(transaction, [user_id])
     pairs = await transitions.happen(transaction, live, Erased(user_id), settings)
     await users.erase(transaction, user_id)
+    await feedback.forget_comments(transaction, user_id)
     transaction.events.append(
         UserErased(correlation_id=user_id, user_id=user_id, at=transaction.now)
     )
