@@ -72,7 +72,13 @@ class Gateway:
         )
         introductions = Introductions(tokens, self.cards, asker, settings)
         self.sockets = Sockets(
-            self.connections, self.cards, introductions, self._admit, self._estimate, settings
+            self.connections,
+            self.cards,
+            introductions,
+            self._admit,
+            self._estimate,
+            publisher,
+            settings,
         )
         self.handlers = handlers(self.cards, self.presence, self.figures, publisher)
         self.announce = partial(announce_silent, self.presence, self.cards, publisher)

@@ -6,8 +6,9 @@ from collections.abc import Iterator
 
 from services.gateway.realtime.endings import REPLACED, TOO_SLOW, Ending
 from services.gateway.realtime.protocol import ServerFrame
-from shared.domain import UserState
-from shared.identifiers import ConnectionId, UserId
+from shared.domain import LiveSession, UserState
+from shared.errors import Refused
+from shared.identifiers import ConnectionId, SessionId, UserId
 
 
 class Connection:
@@ -27,6 +28,14 @@ class Connection:
         self.waiting: deque[ServerFrame] = deque()
         self._frames_waiting_max = frames_waiting_max
         self._news = asyncio.Event()
+
+    def live(self, session_id: SessionId) -> LiveSession:
+        """The user's live session of this id, as of the latest state. Raises `Refused`."""
+        session = self.latest.session if self.latest is not None else None
+        if session is None or session.session_id != session_id:
+            detail = "You have no live session of this id."
+            raise Refused("unknown-session", detail, {"session_id": session_id})
+        return session
 
     def offer(self, state: UserState) -> None:
         """A state, perhaps newer than the latest; older ones are ignored."""

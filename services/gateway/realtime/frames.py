@@ -5,11 +5,12 @@ several if they are of one line (found, ended, requeued, found again). When the 
 request or session whose fate the present state no longer tells, only a welcome can tell it.
 """
 
+from services.gateway.realtime import talk
 from services.gateway.realtime.protocol import (
+    IceConfiguration,
     Limits,
     MatchCancelled,
     MatchExpired,
-    MatchFound,
     MatchRequeued,
     SessionEnded,
     StateFrame,
@@ -18,10 +19,13 @@ from services.gateway.realtime.protocol import (
 from shared.domain import EndedRequest, RequestStatus, UserState
 
 
-def frames(before: UserState | None, after: UserState) -> tuple[StateFrame, ...] | None:
+def frames(
+    before: UserState | None, after: UserState, ice: IceConfiguration
+) -> tuple[StateFrame, ...] | None:
     """The frames that lead from `before` to `after`, in the order things happened.
 
-    Empty when there is nothing to tell: an older or equal version, or a change no frame shows.
+    `ice` is what the session of `after` is connected with, if it has one. Empty when there is
+    nothing to tell: an older or equal version, or a change no frame shows.
     None when frames cannot tell it and a welcome must.
     """
     if before is None:
@@ -34,22 +38,37 @@ def frames(before: UserState | None, after: UserState) -> tuple[StateFrame, ...]
         _session_ended(before, after),
         _request_ended(before, after),
         _requeued(before, after),
-        _found(before, after),
+        talk.found(before, after, ice),
+        talk.connecting(before, after),
+        talk.talking(before, after),
     )
     return tuple(frame for frame in told if frame is not None)
 
 
-def welcome(state: UserState, heartbeat_s: float, limits: Limits, id: str | None = None) -> Welcome:
+def welcome(
+    state: UserState,
+    ice: IceConfiguration,
+    heartbeat_s: float,
+    limits: Limits,
+    id: str | None = None,
+    *,
+    peer_away: bool = False,
+    offset: str = "0-0",
+    recovered: bool = True,
+) -> Welcome:
     """The whole present state."""
+    session = state.session
     return Welcome(
         user=state.user,
         version=state.version,
         heartbeat_s=heartbeat_s,
         limits=limits,
         request=state.request,
-        session=state.session,
+        session=talk.view(session, ice, peer_away) if session is not None else None,
         last_request=state.last_request,
         last_session=state.last_session,
+        offset=offset,
+        recovered=recovered,
         id=id,
     )
 
@@ -80,6 +99,9 @@ def _session_ended(before: UserState, after: UserState) -> SessionEnded | None:
         duration_s=ended.duration_s,
         completed_minimum=ended.completed_minimum,
         requeued_as=ended.requeued_as,
+        by_you=ended.by_you,
+        practised_s=ended.practised_s,
+        partner_practised_s=ended.partner_practised_s,
     )
 
 
@@ -113,22 +135,4 @@ def _requeued(before: UserState, after: UserState) -> MatchRequeued | None:
         session_id=request.requeued_from,
         since=request.since,
         expires_at=request.expires_at,
-    )
-
-
-def _found(before: UserState, after: UserState) -> MatchFound | None:
-    session = after.session
-    if session is None:
-        return None
-    if before.session is not None and before.session.session_id == session.session_id:
-        return None
-    return MatchFound(
-        version=after.version,
-        request_id=session.request_id,
-        session_id=session.session_id,
-        partner=session.partner,
-        you_practise=session.you_practise,
-        partner_practises=session.partner_practises,
-        polite=session.polite,
-        join_by=session.join_by,
     )

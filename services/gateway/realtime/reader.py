@@ -1,25 +1,37 @@
 """The reader of a socket: every frame the client says after hello."""
 
 import time
+from datetime import UTC, datetime
 from typing import assert_never
 
-from services.gateway.realtime import protocol
+from services.gateway.realtime import ice, protocol
 from services.gateway.realtime.allowance import Allowance
 from services.gateway.realtime.connections import Connection
 from services.gateway.realtime.endings import BAD_FRAME, GONE, TOO_MANY, Closing, unauthenticated
 from services.gateway.realtime.hello import Introductions
+from services.gateway.realtime.participation import Participant, unavailable
 from services.gateway.realtime.protocol import (
     BadFrame,
+    Chat,
     ClientFrame,
     Error,
     Hello,
+    Ice,
+    IceRefresh,
     MalformedFrame,
     Ping,
     Pong,
+    SessionConnected,
+    SessionDecline,
+    SessionFailed,
+    SessionJoin,
+    SessionLeave,
+    Signal,
     UnknownFrame,
 )
 from services.gateway.realtime.settings import RealtimeSettings
 from services.gateway.realtime.wire import Gone, Wire
+from shared.errors import Refused, Unavailable
 
 # A type echoed back is for the client's developer to see, not a place to store things.
 TYPE_ECHO_LENGTH_MAX = 64
@@ -31,11 +43,14 @@ class Reader:
         connection: Connection,
         wire: Wire,
         introductions: Introductions,
+        participant: Participant,
         settings: RealtimeSettings,
     ) -> None:
         self._connection = connection
         self._wire = wire
         self._introductions = introductions
+        self._participant = participant
+        self._settings = settings
         self._allowance = Allowance(
             settings.frames_per_s_max, settings.frames_burst_max, time.monotonic
         )
@@ -59,12 +74,23 @@ class Reader:
 
     def _hear(self, text: str | bytes) -> None:
         try:
-            self._answer(protocol.decode(text))
+            said = protocol.decode(text)
         except UnknownFrame as unknown:
             message = "This server does not know frames of this type."
             self._refuse("unknown-frame", message, unknown)
         except MalformedFrame as malformed:
             self._refuse("invalid-frame", str(malformed), malformed)
+        else:
+            self._try(said)
+
+    def _try(self, said: ClientFrame) -> None:
+        try:
+            self._answer(said)
+        except Refused as refused:
+            about, message = refused.about or None, refused.detail
+            self._connection.say(Error(code=refused.code, message=message, about=about, id=said.id))
+        except Unavailable as error:
+            self._connection.say(unavailable(said, error))
 
     def _answer(self, said: ClientFrame) -> None:
         match said:
@@ -72,8 +98,27 @@ class Reader:
                 self._connection.say(Pong(id=said.id))
             case Hello():
                 self._introduce_again(said)
+            case IceRefresh():
+                self._connection.say(self._ice(said))
+            case Signal() | Chat():
+                self._connection.live(said.session_id)
+            case (
+                SessionJoin()
+                | SessionDecline()
+                | SessionConnected()
+                | SessionFailed()
+                | SessionLeave()
+            ):
+                self._participant.hear(said)
             case _:
                 assert_never(said)
+
+    def _ice(self, said: IceRefresh) -> Ice:
+        self._connection.live(said.session_id)
+        assert self._connection.latest is not None
+        now = datetime.now(UTC)
+        servers = ice.configuration(self._settings, self._connection.latest, now)
+        return Ice(session_id=said.session_id, ice=servers, id=said.id)
 
     def _introduce_again(self, hello: Hello) -> None:
         """A hello on an open socket asks for a fresh welcome; a token must be the same user's."""

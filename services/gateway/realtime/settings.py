@@ -24,6 +24,8 @@ class RealtimeSettings(ApiSettings, frozen=True, kw_only=True):
     # Trickled candidates come a few dozen at once; nobody needs more on average.
     frames_per_s_max: int = 20
     frames_burst_max: int = 100
+    # What one user did in a session and the bus has not confirmed: people click a few times.
+    participations_waiting_max: int = 16
     # Frames waiting for one socket: a client that is this far behind reads too slowly.
     frames_waiting_max: int = 256
     # A phone in a tunnel may stall this long; longer and it had better come back.

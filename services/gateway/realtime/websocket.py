@@ -15,6 +15,7 @@ from services.gateway.realtime.card import Cards
 from services.gateway.realtime.connections import Connection, Connections
 from services.gateway.realtime.endings import GONE, Closing, Ending, goodbye
 from services.gateway.realtime.hello import Introductions
+from services.gateway.realtime.participation import Participant
 from services.gateway.realtime.protocol import SUBPROTOCOL
 from services.gateway.realtime.reader import Reader
 from services.gateway.realtime.settings import RealtimeSettings
@@ -22,6 +23,7 @@ from services.gateway.realtime.wire import Gone, Wire
 from services.gateway.realtime.writer import Estimate, Writer
 from shared.errors import Refused, Unavailable
 from shared.identifiers import ConnectionId, new_id
+from shared.messaging import Publisher
 
 Admit = Callable[[Scope], Awaitable[None]]
 """Counts a handshake against the limit of its address. Raises `Refused`."""
@@ -39,6 +41,7 @@ class Sockets:
         introductions: Introductions,
         admit: Admit,
         estimate: Estimate,
+        publisher: Publisher,
         settings: RealtimeSettings,
         draw: Callable[[], float] = random.random,
     ) -> None:
@@ -47,6 +50,7 @@ class Sockets:
         self._introductions = introductions
         self._admit = admit
         self._estimate = estimate
+        self._publisher = publisher
         self._settings = settings
         self._draw = draw
         self._leaving = False
@@ -134,9 +138,10 @@ class Sockets:
         connection.welcome_afresh(hello_id)
         if self._leaving:
             connection.end(self._goodbye())
-        reader = Reader(connection, wire, self._introductions, self._settings)
         writer = Writer(connection, wire, self._estimate, self._settings)
         async with asyncio.TaskGroup() as tasks:
+            participant = Participant(connection, self._publisher, tasks, self._settings)
+            reader = Reader(connection, wire, self._introductions, participant, self._settings)
             reading = tasks.create_task(reader.read())
             try:
                 return await writer.write()

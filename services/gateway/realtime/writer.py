@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 
+from services.gateway.realtime import ice
 from services.gateway.realtime.connections import Connection
 from services.gateway.realtime.endings import ERASED, Ending
 from services.gateway.realtime.frames import frames, welcome
@@ -25,7 +26,7 @@ class Writer:
         self._connection = connection
         self._wire = wire
         self._estimate = estimate
-        self._heartbeat_s = settings.heartbeat_s
+        self._settings = settings
         self._interval_s = settings.waiting_interval_s
         self._limits = Limits(
             frame_bytes_max=settings.frame_bytes_max, frames_per_s_max=settings.frames_per_s_max
@@ -72,13 +73,15 @@ class Writer:
         if after.erased:
             connection.end(ERASED)
             return
-        difference = None if connection.welcome_due else frames(before, after)
+        servers = ice.configuration(self._settings, after, datetime.now(UTC))
+        difference = None if connection.welcome_due else frames(before, after, servers)
         id, connection.welcome_id, connection.welcome_due = connection.welcome_id, None, False
         # Told from here on, whatever becomes of the socket: a resume begins with a welcome.
         self._told = after if before is None or after.version >= before.version else before
         self._watch_waiting(before, self._told)
         if difference is None:
-            await self._wire.send(welcome(after, self._heartbeat_s, self._limits, id))
+            heartbeat_s = self._settings.heartbeat_s
+            await self._wire.send(welcome(after, servers, heartbeat_s, self._limits, id))
         for frame in difference or ():
             await self._wire.send(frame)
 

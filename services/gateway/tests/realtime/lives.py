@@ -17,6 +17,7 @@ from shared.domain import (
     RequestStatus,
     SessionEndReason,
     SessionStatus,
+    Turn,
     UserState,
 )
 from shared.identifiers import RequestId, SessionId, UserId, new_id
@@ -72,6 +73,43 @@ class Life:
         ended = self._ended(RequestStatus.MATCHED, RequestEndReason.MATCHED, session.session_id)
         return self._next(request=None, session=session, last_request=ended)
 
+    def join(self) -> UserState:
+        """Of whoever has not: this user first. The second join makes it connecting."""
+        session = self.live()
+        if not session.joined:
+            return self._going_on(joined=True, generation=session.generation + 1)
+        return self._going_on(
+            partner_joined=True,
+            generation=session.generation + 1,
+            status=SessionStatus.CONNECTING,
+            connect_by=NOON + timedelta(seconds=60),
+        )
+
+    def connect(self) -> UserState:
+        """Both do: the first turn begins, in Spanish."""
+        return self._going_on(
+            status=SessionStatus.ACTIVE,
+            active_at=NOON,
+            ends_at=NOON + timedelta(hours=1),
+            turn=_turn(0),
+        )
+
+    def turn(self) -> UserState:
+        turn = self.live().turn
+        assert turn is not None
+        return self._going_on(turn=_turn(turn.number + 1))
+
+    def join_again(self) -> UserState:
+        """One of the two, on a newer connection."""
+        return self._going_on(generation=self.live().generation + 1)
+
+    def live(self) -> LiveSession:
+        assert self.state.session is not None
+        return self.state.session
+
+    def _going_on(self, **changes: object) -> UserState:
+        return self._next(session=msgspec.structs.replace(self.live(), **changes))
+
     def cancel(self) -> UserState:
         ended = self._ended(RequestStatus.CANCELLED, RequestEndReason.USER)
         return self._next(request=None, last_request=ended)
@@ -81,8 +119,7 @@ class Life:
         return self._next(request=None, last_request=ended)
 
     def hang_up(self, *, requeued: bool = False) -> UserState:
-        session = self.state.session
-        assert session is not None
+        session = self.live()
         request = self._pending(session.session_id) if requeued else None
         ended = EndedSession(
             session_id=session.session_id,
@@ -139,3 +176,14 @@ class Life:
     def _id(self, kind: str) -> str:
         self._count += 1
         return f"{kind}{self._count}"
+
+
+def _turn(number: int) -> Turn:
+    since = NOON + number * timedelta(minutes=10)
+    return Turn(
+        number=number,
+        language=("es", "en")[number % 2],
+        since=since,
+        until=since + timedelta(minutes=10),
+        level=Level.B1,
+    )
