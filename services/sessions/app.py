@@ -17,7 +17,18 @@ from services.sessions.requests.batching import Openings
 from services.sessions.store.database import Database
 from services.sessions.sweep import Sweep
 from shared.bus import Bus
-from shared.events import AnyEvent, MatchFound, PoolLost, PulseReturned, UserOffline
+from shared.events import (
+    AnyEvent,
+    MatchFound,
+    ParticipantConnected,
+    ParticipantDeclined,
+    ParticipantFailed,
+    ParticipantJoined,
+    ParticipantLeft,
+    PoolLost,
+    PulseReturned,
+    UserOffline,
+)
 from shared.messaging import Answerer, Handler, Publisher
 from shared.runner import Runtime, every, ready_when
 
@@ -41,6 +52,7 @@ def assemble(
     database: Database, publishing: Publishing, tasks: asyncio.TaskGroup, settings: Settings
 ) -> Parts:
     outbox = Outbox(database, publishing, tasks, settings)
+    acted = partial(handlers.participant_acted, outbox, settings)
     openings = Openings(outbox, settings, tasks)
     repeats = Repeats(database, publishing, settings)
     sweep = Sweep(database, outbox, settings)
@@ -52,13 +64,18 @@ def assemble(
         handlers={
             MatchFound: partial(handlers.match_found, outbox, settings),
             PoolLost: partial(handlers.pool_lost, database, repeats, settings),
+            ParticipantJoined: acted,
+            ParticipantDeclined: acted,
+            ParticipantConnected: acted,
+            ParticipantFailed: acted,
+            ParticipantLeft: acted,
             UserOffline: partial(handlers.user_offline, database, outbox, settings),
             PulseReturned: partial(handlers.pulse_returned, database),
         },
         steps=(
-            (0.0, sweep.expire_next),  # these two wait by themselves
+            (0.0, sweep.expire_next),  # these three wait by themselves
+            (0.0, sweep.meet_next_deadline),
             (0.0, repeats.step),
-            (settings.sweep_interval_s, sweep.end_late_sessions),
             (settings.prune_interval_s, sweep.prune),
             (settings.pulse_interval_s, partial(send_pulse, database, publishing)),
             (settings.outbox_interval_s, outbox.relay),

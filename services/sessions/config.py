@@ -33,6 +33,14 @@ class Settings(DatabaseSettings, frozen=True, kw_only=True):
     sessions_ops_port: int = 0
     session_join_timeout_s: Seconds = Seconds(30)
     """Both must answer the ring within this."""
+    session_connect_timeout_s: Seconds = Seconds(30)
+    """Negotiating takes a second, through a relay three: whoever is not connected after this (a
+    reload and a change of networks included) will not be, and another partner may wait."""
+    session_turn_s: Seconds = Seconds(600)
+    """Long enough to get into a language, short enough that both get their turn in a short talk."""
+    session_maximum_s: Seconds = Seconds(3600)
+    """Three turns of each language. A talk that nobody ends, two forgotten tabs, must not go on
+    for ever."""
     session_minimum_s: Seconds = Seconds(300)
     """Who talked for this long completed the session: shorter is a greeting, not practice."""
 

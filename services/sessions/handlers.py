@@ -4,13 +4,14 @@ from functools import partial
 
 import structlog
 
-from services.sessions import offline
+from services.sessions import offline, transitions
 from services.sessions.accepting import accept_or_void
 from services.sessions.config import Settings
 from services.sessions.outbox import Outbox
 from services.sessions.repeats import Repeats
-from services.sessions.store import pulses, repeats
-from services.sessions.store.database import Database
+from services.sessions.session import Act
+from services.sessions.store import chat_sessions, pulses, repeats
+from services.sessions.store.database import Database, Transaction
 from shared.errors import Rejected
 from shared.events import MatchFound, PoolLost, PulseReturned, UserOffline
 
@@ -34,6 +35,18 @@ async def pool_lost(
     async with database.connection() as connection:
         await repeats.all_now(connection, settings.sweep_batch)
     repeating.wake()
+
+
+async def participant_acted(outbox: Outbox, settings: Settings, act: Act) -> None:
+    """One of the two did something. What is over, or somebody else's, is none of theirs."""
+
+    async def body(transaction: Transaction) -> None:
+        live = await chat_sessions.live_of(transaction, [act.user_id])
+        named = [record for record in live if record.session_id == act.session_id]
+        pairs = await transitions.happen(transaction, named, act, settings)
+        await transitions.tell(transaction, pairs)
+
+    await outbox.transact([act.user_id], body, with_partners=True, publish_first=True)
 
 
 async def user_offline(

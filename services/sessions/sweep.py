@@ -29,6 +29,7 @@ class Sweep:
         self._database = database
         self._outbox = outbox
         self._settings = settings
+        self._held = False
 
     async def expire_next(self) -> None:
         """Wait until the next request is over its time, an interval at most, and expire it.
@@ -55,25 +56,39 @@ class Sweep:
             users = await store.match_requests.overdue_users(connection, limit)
         return [(user_id,) for user_id in users]
 
-    async def end_late_sessions(self) -> None:
-        """End the sessions whose deadline has passed, unless there was an outage just now."""
-        late = await self._late()
+    async def meet_next_deadline(self) -> None:
+        """Wait until the next deadline of a session, an interval at most, and act on what is due.
+
+        While deadlines are held, nobody looks before the interval is over.
+        """
+        async with self._database.connection() as connection:
+            left_s = await store.chat_sessions.next_deadline_s(connection)
+        interval_s = self._settings.sweep_interval_s
+        wait_s = interval_s if left_s is None or self._held else min(left_s, interval_s)
+        await asyncio.sleep(max(wait_s, WAIT_MIN_S))
+        await self.meet_deadlines()
+
+    async def meet_deadlines(self) -> None:
+        """End or turn the sessions past a deadline, as long as full batches get something done."""
 
         async def step(transaction: Transaction) -> None:
             records = await store.chat_sessions.live(transaction, late)
-            happening = TimePassed(transaction.now)
-            pairs = await transitions.happen(transaction, records, happening, self._settings)
+            pairs = await transitions.happen(transaction, records, TimePassed(), self._settings)
             await transitions.tell(transaction, pairs)
 
-        await together(self._outbox, late.values(), step)
+        found, skipped = self._settings.sweep_batch, 0
+        while found >= self._settings.sweep_batch and skipped < found:
+            late = await self._late()
+            found, skipped = len(late), len(await together(self._outbox, late.values(), step))
 
     async def _late(self) -> dict[SessionId, Group]:
         """Sessions past a deadline, with their two sides; none within the quiet of an outage."""
         async with self._database.connection() as connection:
             records = await store.chat_sessions.late(connection, self._settings.sweep_batch)
-            if records and await store.pulses.outage(connection, self._settings):
-                log.warning("deadlines.held", sessions=len(records))
-                return {}
+            self._held = bool(records) and await store.pulses.outage(connection, self._settings)
+        if self._held:
+            log.warning("deadlines.held", sessions=len(records))
+            return {}
         return {record.session_id: record.user_ids for record in records}
 
     async def prune(self) -> None:

@@ -8,7 +8,8 @@ from datetime import datetime
 
 from services.sessions import session
 from services.sessions.config import Settings
-from services.sessions.session import End, Happening, Record, Side
+from services.sessions.record import Ending, Record, Side, requeue_until
+from services.sessions.session import Happening, Limits
 from services.sessions.store import chat_sessions, match_requests, states
 from services.sessions.store.database import Transaction
 from services.sessions.store.states import States
@@ -105,43 +106,56 @@ async def happen(
     settings: Settings,
 ) -> list[tuple[UserId, UserId]]:
     """Apply what happened to these live sessions; the pairs whose session changed."""
+    limits = Limits(
+        connect_timeout_s=settings.session_connect_timeout_s,
+        turn_s=settings.session_turn_s,
+        maximum_s=settings.session_maximum_s,
+    )
     changed = []
-    for record in records:
-        end = session.transition(record, happening)
-        if end is not None:
-            await _end_session(transaction, record, end, settings)
-            changed.append(record.user_ids)
+    for before in records:
+        after = session.transition(before, happening, transaction.now, limits)
+        if after is not before:
+            await _become(transaction, after, settings)
+            changed.append(after.user_ids)
     return changed
 
 
-async def _end_session(
-    transaction: Transaction, record: Record, end: End, settings: Settings
-) -> None:
-    now = transaction.now
-    completed = session.completed_minimum(record, now, settings.session_minimum_s)
-    await chat_sessions.end(transaction, record.session_id, end.reason, completed)
+async def _become(transaction: Transaction, after: Record, settings: Settings) -> None:
+    completed = after.completed(settings.session_minimum_s)
+    await chat_sessions.save(transaction, after, completed)
+    if after.ending is None:
+        return
+    transaction.events.append(_session_ended(after, after.ending, completed))
+    await _requeue(transaction, after, after.ending, settings)
+
+
+def _session_ended(record: Record, ending: Ending, completed: bool) -> SessionEnded:
     first, second = record.sides
-    transaction.events.append(
-        SessionEnded(
-            correlation_id=first.request_id,
-            session_id=record.session_id,
-            participants=(_participant(first), _participant(second)),
-            reason=end.reason,
-            duration_s=session.duration_s(record, now),
-            completed_minimum=completed,
-            at=now,
-        )
+    return SessionEnded(
+        correlation_id=first.request_id,
+        session_id=record.session_id,
+        participants=(_participant(first), _participant(second)),
+        reason=ending.reason,
+        duration_s=record.duration_s,
+        completed_minimum=completed,
+        at=ending.at,
     )
+
+
+async def _requeue(
+    transaction: Transaction, record: Record, ending: Ending, settings: Settings
+) -> None:
+    """The requests of those who did nothing wrong go on, each without this partner."""
+    first, second = record.user_ids
     requeued = []
-    for side in end.requeued:
-        partner = second if side is first else first
+    for side in ending.requeued:
         request_id = RequestId(new_id())
         await match_requests.requeue(
             transaction,
             side.request_id,
             new_id=request_id,
-            partner_id=partner.user_id,
-            expires_at=session.requeue_until(now, side.left_s),
+            partner_id=second if side.user_id == first else first,
+            expires_at=requeue_until(ending.at, side.left_s),
             repeat_after_s=settings.repeat_first_s,
         )
         requeued.append(request_id)
@@ -150,7 +164,10 @@ async def _end_session(
 
 def _participant(side: Side) -> SessionParticipant:
     return SessionParticipant(
-        user_id=side.user_id, request_id=side.request_id, practises=side.practises
+        user_id=side.user_id,
+        request_id=side.request_id,
+        practises=side.practises,
+        practised_s=side.practised_s,
     )
 
 

@@ -24,11 +24,23 @@ SELECT r.id AS request_id, r.since, r.expires_at, r.native_languages, r.practice
        r.requeued_from
 FROM match_requests AS r WHERE r.user_id = u.id AND r.status = 'pending'
 """
+TURN = """
+SELECT c.turn_number AS number, speaker.practises AS language,
+       c.turn_since AS since, c.turn_until AS until,
+       (SELECT level FROM match_requests AS r,
+               jsonb_to_recordset(r.practice_languages) AS x (language text, level text)
+        WHERE r.id = speaker.request_id AND x.language = speaker.practises LIMIT 1) AS level
+FROM participants AS speaker
+WHERE speaker.session_id = c.id AND speaker.side = (c.starts + c.turn_number) % 2
+"""  # no row before the first turn: its number is null
 LIVE_SESSION = f"""
 SELECT c.id AS session_id, me.request_id, c.status,
        (SELECT row_to_json(x) FROM ({PARTNER}) AS x) AS partner,
        me.practises AS you_practise, them.practises AS partner_practises,
-       me.side = 1 AS polite, c.join_by, c.generation
+       me.side = 1 AS polite, c.join_by, c.generation,
+       me.connection_id IS NOT NULL AS joined, them.connection_id IS NOT NULL AS partner_joined,
+       u.relay_only OR p.relay_only AS relay_only,
+       c.connect_by, c.active_at, c.ends_at, (SELECT row_to_json(x) FROM ({TURN}) AS x) AS turn
 FROM participants AS me
 JOIN chat_sessions AS c ON c.id = me.session_id
 JOIN participants AS them ON them.session_id = me.session_id AND them.side <> me.side
@@ -43,10 +55,13 @@ ORDER BY r.created_at DESC LIMIT 1
 LAST_SESSION = """
 SELECT c.id AS session_id, me.request_id, c.reason, c.ended_at,
        coalesce(floor(extract(epoch FROM c.ended_at - c.active_at))::integer, 0) AS duration_s,
-       c.completed_minimum,
+       c.completed_minimum, me.ended_it AS by_you,
+       me.practised_s, them.practised_s AS partner_practised_s,
        (SELECT next.id FROM match_requests AS next
         WHERE next.requeued_from = c.id AND next.user_id = u.id) AS requeued_as
-FROM participants AS me JOIN chat_sessions AS c ON c.id = me.session_id
+FROM participants AS me
+JOIN chat_sessions AS c ON c.id = me.session_id
+JOIN participants AS them ON them.session_id = me.session_id AND them.side <> me.side
 WHERE me.user_id = u.id AND NOT me.live
 ORDER BY me.created_at DESC, me.session_id DESC LIMIT 1
 """

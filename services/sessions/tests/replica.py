@@ -12,11 +12,17 @@ from msgspec.structs import replace
 from services.sessions.app import Parts, assemble
 from services.sessions.config import Settings
 from services.sessions.pulse import send_pulse
+from services.sessions.session import Act
 from services.sessions.store.database import Database
-from shared.domain import Level, MatchSide, Practice, UserState
+from shared.domain import FailReason, Level, MatchSide, Practice, UserState
 from shared.errors import Refused
-from shared.events import AnyEvent, MatchFound
-from shared.identifiers import SessionId, TokenId, UserId, new_id
+from shared.events import (
+    AnyEvent,
+    MatchFound,
+    ParticipantConnected,
+    ParticipantFailed,
+)
+from shared.identifiers import ConnectionId, SessionId, TokenId, UserId, new_id
 from shared.requests import GetRequest, GetState, OpenRequest, RegisterUser, Request, RequestOpened
 from shared.testing import RecordingPublisher, eventually
 
@@ -27,6 +33,13 @@ Speaks = tuple[tuple[str, ...], tuple[Practice, ...]]
 
 SPANISH: Speaks = ("es",), (Practice(language="en", level=Level.B1),)
 ENGLISH: Speaks = ("en",), (Practice(language="es", level=Level.B2),)
+
+
+AGO = "UPDATE chat_sessions SET " + ", ".join(
+    f"{column} = {column} - $1::float * interval '1 s'"
+    for column in ("created_at", "join_by", "connect_by", "active_at", "ends_at", "turn_since",
+                   "turn_until")
+) + " WHERE live"  # fmt: skip
 
 
 class Replica(Struct, frozen=True, kw_only=True):
@@ -131,6 +144,17 @@ class Replica(Struct, frozen=True, kw_only=True):
         await self.hear(found)
         return ana, ben, found.match_id
 
+    async def active_pair(self) -> tuple[UserId, UserId, SessionId]:
+        """Both hear each other."""
+        ana, ben, session_id = await self.talking_pair()
+        for user in (ana, ben):
+            await self.hear(act(ParticipantConnected, user, session_id))
+        return ana, ben, session_id
+
+    async def ago(self, seconds: float) -> None:
+        """Let so many seconds pass in the life of all sessions."""
+        await self.rows(AGO, seconds)
+
 
 def match(
     one: RequestOpened, other: RequestOpened, attempts: tuple[int, int] = (1, 1)
@@ -150,6 +174,23 @@ def match(
         sides=(first, second),
         score=100,
     )
+
+
+def act(
+    kind: type[Act],
+    user_id: UserId,
+    session_id: SessionId,
+    connection_id: ConnectionId | None = None,
+    reason: FailReason = FailReason.NETWORK,
+) -> Act:
+    """What a gateway would say of this user, on a connection that is one with the user's name."""
+    about: dict[str, Any] = {
+        "correlation_id": "x",
+        "session_id": session_id,
+        "user_id": user_id,
+        "connection_id": connection_id or ConnectionId(user_id),
+    }
+    return kind(**about, reason=reason) if kind is ParticipantFailed else kind(**about)
 
 
 async def refusal(asking: Any) -> Refused:

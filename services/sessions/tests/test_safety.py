@@ -139,9 +139,8 @@ async def test_who_talked_for_the_minimum_completed_it(
     sessions: Replica, minimum_s: float, completed: bool
 ) -> None:
     async with sessions.like(session_minimum_s=Seconds(minimum_s)) as patient:
-        ana, ben, session_id = await patient.talking_pair()
-        await patient.rows("UPDATE chat_sessions SET status = 'active', "
-                           "active_at = now() - interval '90.5 s'")  # fmt: skip
+        ana, ben, session_id = await patient.active_pair()
+        await patient.ago(90.5)
         await patient.ask(BlockUser(user_id=ben, blocked_id=ana))
         ended = await patient.only(SessionEnded)
         last = (await patient.state(ana)).last_session

@@ -70,10 +70,10 @@ async def test_a_user_held_for_long_makes_nobody_else_late(sessions: Replica) ->
 async def test_nobody_joins_and_the_session_is_abandoned(sessions: Replica) -> None:
     ana, ben, session_id = await sessions.talking_pair()
     await sessions.rows(CALM)
-    await sessions.parts.sweep.end_late_sessions()
+    await sessions.parts.sweep.meet_deadlines()
     assert (await sessions.state(ana)).session is not None
     await sessions.rows(LATE)
-    await sessions.parts.sweep.end_late_sessions()
+    await sessions.parts.sweep.meet_deadlines()
     for user in (ana, ben):
         state = await sessions.state(user)
         assert (state.session, state.request) == (None, None)
@@ -96,7 +96,7 @@ async def test_both_have_the_join_timeout_to_join(sessions: Replica) -> None:
 async def held(sessions: Replica, ana: UserId) -> bool:
     """Whether a deadline that has passed is held off now."""
     await sessions.rows(LATE)
-    await sessions.parts.sweep.end_late_sessions()
+    await sessions.parts.sweep.meet_deadlines()
     return (await sessions.state(ana)).session is not None
 
 
