@@ -1,34 +1,25 @@
 """Asking for a partner, and what becomes of it. The one call whose milliseconds people feel."""
 
 import asyncio
-import hashlib
-import re
 from datetime import UTC, datetime
 
 import msgspec
 from msgspec import Struct
-from starlette.requests import Request
 from starlette.responses import Response
 
-from services.gateway.api import bodies, texts
+from services.gateway.api import bodies, idempotency, texts
 from services.gateway.api.answers import nothing, ok
 from services.gateway.api.dependencies import Dependencies, UserCall
 from services.gateway.api.languages import checked
 from services.gateway.api.paths import identifier
 from services.gateway.api.queue import estimate
-from shared.domain import (
-    Idempotency,
-    PendingRequest,
-    Practice,
-    RequestStatus,
-)
+from shared.domain import PendingRequest, Practice, RequestStatus
 from shared.errors import Refused
 from shared.identifiers import RequestId, SessionId
 from shared.requests import CancelRequest, GetRequest, GetState, OpenRequest, RequestOpened
 
 # Names the operation under which sessions keeps the key.
 OPERATION = "POST /match/request"
-IDEMPOTENCY_KEY = re.compile(r"[\x21-\x7e]{1,255}")
 
 
 class Wish(Struct, frozen=True, forbid_unknown_fields=True):
@@ -68,8 +59,9 @@ _wish = msgspec.json.Decoder(Wish)
 async def open_request(call: UserCall) -> Response:
     """202, also for a replay (with the request's present status).
 
-    409 `request-pending` or `session-live` naming it. After the limits' one round trip the ask goes
-    out at once; whether the caller is connected and the figures are read while sessions works.
+    409 `request-pending` or `session-live` naming it; 422 `relay-unavailable`. After the limits'
+    one round trip the ask goes out at once; whether the caller is connected and the figures are read
+    while sessions works.
     """
     parts = call.parts
     body = await bodies.read(call.request, parts.settings)
@@ -80,7 +72,8 @@ async def open_request(call: UserCall) -> Response:
         timeout_s=texts.timeout_s(given.timeout, parts.settings),
         native_languages=natives,
         practice_languages=practices,
-        idempotency=_idempotency(call.request, body),
+        idempotency=idempotency.read(call.request, OPERATION, body),
+        can_relay=parts.settings.can_relay,
     )
     opened, connected, _ = await asyncio.gather(
         parts.asker.ask(asked),
@@ -110,17 +103,6 @@ async def read(call: UserCall) -> Response:
     request_id = identifier(call.request.path_params["request_id"], "request")
     asked = GetRequest(user_id=call.user_id, request_id=RequestId(request_id))
     return ok(await call.parts.asker.ask(asked))
-
-
-def _idempotency(request: Request, body: bytes) -> Idempotency | None:
-    keys = request.headers.getlist("idempotency-key")
-    if not keys:
-        return None
-    if len(keys) > 1 or not IDEMPOTENCY_KEY.fullmatch(keys[0]):
-        detail = "An Idempotency-Key is sent once and has 1 to 255 visible ASCII characters."
-        raise Refused("invalid-idempotency-key", detail)
-    digest = hashlib.sha256(body).hexdigest()
-    return Idempotency(key=keys[0], operation=OPERATION, body_sha256=digest)
 
 
 async def _accepted(parts: Dependencies, opened: RequestOpened, connected: bool) -> Accepted:

@@ -153,6 +153,8 @@ CALLS: Mapping[str, Mapping[str, Endpoint]] = {
     "/languages": {"GET": _anyone(languages.offered)},
     "/sessions": {"GET": _user(sessions.history)},
     "/sessions/{session_id}": {"GET": _user(sessions.read)},
+    "/sessions/{session_id}/feedback": {"POST": _user(sessions.rate)},
+    "/reports": {"POST": _user(safety.report)},
     "/blocks": {"GET": _user(safety.blocks)},
     "/blocks/{user_id}": {"PUT": _user(safety.block), "DELETE": _user(safety.unblock)},
 }

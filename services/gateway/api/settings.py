@@ -57,6 +57,10 @@ class ApiSettings(CommonSettings, frozen=True, kw_only=True):
     # More interests make every pair share some, and the score means nothing.
     interests_max: int = 10
     interest_length_max: int = 30
+    # Some sentences beside a rating.
+    comment_length_max: int = 1_000
+    # What happened, told in full: a page.
+    details_length_max: int = 2_000
     # A page of history fits one screenful several times over; 100 keep an answer under 100 KiB.
     page_size_default: int = 20
     page_size_max: int = 100

@@ -1,4 +1,4 @@
-"""What people may write: names and interests, cleaned or refused (pure), and durations."""
+"""What people may write: names, interests and prose, cleaned or refused (pure), and durations."""
 
 import unicodedata
 from collections.abc import Sequence
@@ -10,6 +10,8 @@ from shared.config import parse_duration
 # Controls (also NUL, which Postgres cannot store), lone surrogates, private use, unassigned, and
 # line breaks. Format characters stay: Persian and emoji need the joiners among them.
 UNPRINTABLE = frozenset({"Cc", "Cs", "Co", "Cn", "Zl", "Zp"})
+# In prose what is new to this Unicode, or private, is nobody's disguise.
+UNSTORABLE = frozenset({"Cc", "Cs"})
 # Bidirectional overrides could make one name look like another, or turn the text around it.
 BIDIRECTIONAL = frozenset(
     "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\u200e\u200f\u061c"
@@ -35,6 +37,16 @@ def interests(texts: Sequence[str], settings: ApiSettings) -> tuple[str, ...]:
         raise _invalid("/interests", f"at most {settings.interests_max} interests")
     cleaned = (_interest(f"/interests/{n}", text, settings) for n, text in enumerate(texts))
     return tuple(dict.fromkeys(cleaned))
+
+
+def prose(text: str, field: str, length_max: int) -> str:
+    """Sentences of the body's `field`, trimmed, in composed form, lines ended by "\\n"; "" too."""
+    written = "\n".join(unicodedata.normalize("NFC", text).splitlines()).strip()
+    if len(written) > length_max:
+        raise _invalid(f"/{field}", f"{field} has at most {length_max} characters")
+    if any(unicodedata.category(char) in UNSTORABLE for char in written if char not in "\n\t"):
+        raise _invalid(f"/{field}", f"{field} has no control characters but line breaks and tabs")
+    return written
 
 
 def timeout_s(text: str | None, settings: ApiSettings) -> float:

@@ -8,7 +8,9 @@ from services.gateway.api import bodies, texts
 from services.gateway.api.answers import nothing, ok
 from services.gateway.api.dependencies import Call, Dependencies, UserCall
 from services.gateway.api.languages import checked
+from services.gateway.api.settings import ApiSettings
 from shared.domain import Practice, Profile
+from shared.errors import Refused
 from shared.identifiers import TokenId, UserId, new_id
 from shared.requests import ChangeProfile, EraseUser, GetProfile, RegisterUser, RotateToken
 
@@ -53,10 +55,11 @@ _renewal = msgspec.json.Decoder(Renewal)
 
 
 async def register(call: Call) -> Response:
-    """201 `{user, access_token, refresh_token, expires_in}`."""
+    """201 `{user, access_token, refresh_token, expires_in}`; 422 `relay-unavailable`."""
     parts = call.parts
     body = await bodies.read(call.request, parts.settings)
     given = bodies.decode(call.request, body, _registration)
+    _check_relay(given.relay_only, parts.settings)
     natives, practices = checked(given.native_languages, given.practice_languages)
     user_id, token_id = UserId(new_id()), TokenId(new_id())
     profile = await parts.asker.ask(
@@ -86,6 +89,7 @@ async def change(call: UserCall) -> Response:
     settings = call.parts.settings
     body = await bodies.read(call.request, settings)
     given = bodies.decode(call.request, body, _change)
+    _check_relay(given.relay_only, settings)
     natives, practices = checked(
         None if given.native_languages is UNSET else given.native_languages,
         None if given.practice_languages is UNSET else given.practice_languages,
@@ -126,6 +130,13 @@ async def renew_tokens(call: Call) -> Response:
         )
     )
     return ok(_tokens(parts, user_id, successor_id))
+
+
+def _check_relay(relay_only: bool | UnsetType, settings: ApiSettings) -> None:
+    """Refused: `relay-unavailable`, rather than to promise what no call could keep."""
+    if relay_only is True and not settings.can_relay:
+        detail = "No relay is set up here: calls show the address of each to the other."
+        raise Refused("relay-unavailable", detail)
 
 
 def _tokens(parts: Dependencies, user_id: UserId, refresh_id: TokenId) -> TokenPair:

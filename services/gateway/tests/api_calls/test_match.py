@@ -39,6 +39,7 @@ async def test_languages_and_time_may_be_given(api: Any) -> None:
             timeout_s=180,
             native_languages=("he",),
             practice_languages=(Practice("pt-BR", Level.C1),),
+            can_relay=False,
         )
     ]
 
@@ -191,3 +192,15 @@ async def test_what_became_of_a_request_can_be_read(api: Any) -> None:
 async def test_an_id_that_is_none_is_an_unknown_request(api: Any, text: str) -> None:
     answer = await api.call("GET", f"{PATH}/{text}" if text != ".." else f"{PATH}/%2e%2e")
     await api.refused(404, "unknown-request", answer)
+
+
+async def test_sessions_is_told_whether_calls_can_be_relayed(make_api: Any) -> None:
+    api = make_api(turn_urls=("turn:turn.example:3478",), turn_secret=("secret",))
+    await api.call("POST", PATH, json={})
+    assert [asked.can_relay for asked in api.asker.asked] == [True]
+
+
+async def test_who_wants_a_relay_only_is_told_that_there_is_none(api: Any) -> None:
+    api.asker.script[OpenRequest] = Refused("relay-unavailable", "No relay is set up here.")
+    answer = await api.call("POST", PATH, json={})
+    await api.refused(422, "relay-unavailable", answer, asked=True)

@@ -72,3 +72,19 @@ def test_a_timeout_out_of_bounds_or_sense_is_refused(text: str) -> None:
     with pytest.raises(Invalid) as caught:
         texts.timeout_s(text, SETTINGS)
     assert caught.value.errors[0].pointer == "/timeout"
+
+
+def test_prose_keeps_its_lines_and_every_script() -> None:
+    written = "  ¡Qué\r\nbien!\u2028\u061cممتاز\t👩\u200d💻 \ue000 Zoe\u0308\n"
+    kept = "¡Qué\nbien!\n\u061cممتاز\t👩\u200d💻 \ue000 Zoë"
+    assert texts.prose(written, "comment", 100) == kept
+    assert texts.prose(" \n ", "comment", 100) == ""
+    assert texts.prose("e\u0301" * 100, "comment", 100) == "é" * 100
+
+
+@pytest.mark.parametrize("text", ["x" * 101, "a\x00b", "a\x1bb", "a\ud800b"])
+def test_prose_that_is_too_long_or_cannot_be_kept_is_refused_by_field(text: str) -> None:
+    with pytest.raises(Invalid) as caught:
+        texts.prose(text, "details", 100)
+    assert caught.value.errors[0].pointer == "/details"
+    assert "details has" in caught.value.errors[0].detail

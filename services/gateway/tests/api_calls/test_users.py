@@ -108,3 +108,23 @@ async def test_nobody_answering_is_503_with_a_time_to_come_back(api: Any) -> Non
     await api.refused(503, "unavailable", answer, asked=True)
     assert answer.headers["retry-after"] == "3"
     assert "sessions" not in answer.text
+
+
+async def test_relays_are_not_promised_where_there_are_none(make_api: Any, a_state: Any) -> None:
+    api = make_api()
+    answer = await api.client.post("/api/v1/users", json=ANA | {"relay_only": True})
+    document = await api.refused(422, "relay-unavailable", answer)
+    assert "address" in document["detail"]
+    answer = await api.call("PATCH", "/users/me", json={"relay_only": True, "display_name": "Bo"})
+    await api.refused(422, "relay-unavailable", answer)
+    api.asker.script[ChangeProfile] = a_state(api.user_id)
+    assert (await api.call("PATCH", "/users/me", json={"relay_only": False})).status_code == 200
+
+
+async def test_with_a_relay_it_can_be_the_only_way(make_api: Any, a_state: Any) -> None:
+    api = make_api(turn_urls=("turn:turn.example:3478",), turn_secret=("secret",))
+    answer = await api.client.post("/api/v1/users", json=ANA | {"relay_only": True})
+    assert (answer.status_code, answer.json()["user"]["relay_only"]) == (201, True)
+    api.asker.script[ChangeProfile] = a_state(api.user_id)
+    assert (await api.call("PATCH", "/users/me", json={"relay_only": True})).status_code == 200
+    assert [asked.relay_only for asked in api.asker.asked] == [True, True]
