@@ -60,8 +60,8 @@ async def open_request(call: UserCall) -> Response:
     """202, also for a replay (with the request's present status).
 
     409 `request-pending` or `session-live` naming it; 422 `relay-unavailable`. After the limits'
-    one round trip the ask goes out at once; whether the caller is connected and the figures are read
-    while sessions works.
+    one round trip the ask goes out at once; whether the caller is connected and the figures are
+    read while sessions works.
     """
     parts = call.parts
     body = await bodies.read(call.request, parts.settings)

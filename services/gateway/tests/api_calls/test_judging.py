@@ -8,10 +8,10 @@ import pytest
 
 from shared.domain import FeedbackTag, Idempotency, ReportReason
 from shared.errors import Refused
-from shared.identifiers import ReportId, new_id
+from shared.identifiers import ReportId, SessionId, new_id
 from shared.requests import Done, FileReport, GiveFeedback, ReportTaken
 
-SESSION = new_id()
+SESSION = SessionId(new_id())
 FEEDBACK = f"/sessions/{SESSION}/feedback"
 REPORT = ReportId(new_id())
 
