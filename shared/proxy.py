@@ -10,13 +10,13 @@ CHUNK_BYTES = 65_536
 
 
 class Proxy:
-    """`async with Proxy(url) as proxy:` speaks to what `url` names through `proxy.url`."""
+    """`async with Proxy(url) as proxy:` speaks to what `url` names through `proxy.url`.
 
-    def __init__(self, url: str) -> None:
-        parts = urlsplit(url)
-        assert parts.hostname is not None
-        assert parts.port is not None
-        self._upstream = (parts.hostname, parts.port)
+    With `others`, a connection that `url` doesn't take goes to the first of them that does.
+    """
+
+    def __init__(self, url: str, *others: str) -> None:
+        self._upstreams = [_address(one) for one in (url, *others)]
         self._original = url
         self._server: asyncio.Server | None = None
         self._writers: set[asyncio.StreamWriter] = set()
@@ -76,7 +76,7 @@ class Proxy:
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.accepted += 1
         with contextlib.suppress(OSError):
-            upstream_reader, upstream_writer = await asyncio.open_connection(*self._upstream)
+            upstream_reader, upstream_writer = await self._connect()
             self._writers |= {writer, upstream_writer}
             try:
                 async with asyncio.TaskGroup() as tasks:
@@ -85,6 +85,13 @@ class Proxy:
             finally:
                 self._writers -= {writer, upstream_writer}
         writer.close()
+
+    async def _connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        *first, last = self._upstreams
+        for upstream in first:
+            with contextlib.suppress(OSError):
+                return await asyncio.open_connection(*upstream)
+        return await asyncio.open_connection(*last)
 
     async def _pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.suppress(OSError):
@@ -104,3 +111,10 @@ class Proxy:
             self.cut()
             return False
         return True
+
+
+def _address(url: str) -> tuple[str, int]:
+    parts = urlsplit(url)
+    assert parts.hostname is not None
+    assert parts.port is not None
+    return parts.hostname, parts.port

@@ -160,10 +160,8 @@ class GetSession(Request[SessionRecord], frozen=True, kw_only=True, tag="session
 
 
 class GiveFeedback(Request[Done], frozen=True, kw_only=True, tag="feedback.give"):
-    """Rate an own session that is over, once; the same words again are no error.
-
-    Refused: `unknown-session`, `session-live`, `never-talked`, `feedback-given` (other words),
-    `idempotency-mismatch`.
+    """Rate an own session that is over, once; the same words again are no error. Refused:
+    `unknown-session`, `session-live`, `never-talked`, `feedback-given`, `idempotency-mismatch`.
     """
 
     user_id: UserId

@@ -1,0 +1,53 @@
+"""The nouns that events, requests and frames share: languages, profiles, tickets, states."""
+
+from shared.domain.nouns import (
+    EndedRequest,
+    EndedSession,
+    Idempotency,
+    LiveSession,
+    MatchSide,
+    Partner,
+    PendingRequest,
+    Practice,
+    Profile,
+    RequestRecord,
+    SessionRecord,
+    Ticket,
+    Turn,
+    UserState,
+)
+from shared.domain.vocabulary import (
+    FailReason,
+    FeedbackTag,
+    Level,
+    ReportReason,
+    RequestEndReason,
+    RequestStatus,
+    SessionEndReason,
+    SessionStatus,
+)
+
+__all__ = [
+    "EndedRequest",
+    "EndedSession",
+    "FailReason",
+    "FeedbackTag",
+    "Idempotency",
+    "Level",
+    "LiveSession",
+    "MatchSide",
+    "Partner",
+    "PendingRequest",
+    "Practice",
+    "Profile",
+    "ReportReason",
+    "RequestEndReason",
+    "RequestRecord",
+    "RequestStatus",
+    "SessionEndReason",
+    "SessionRecord",
+    "SessionStatus",
+    "Ticket",
+    "Turn",
+    "UserState",
+]
