@@ -10,6 +10,9 @@ from shared.domain import LiveSession, UserState
 from shared.errors import Refused
 from shared.identifiers import ConnectionId, SessionId, UserId
 
+# What is echoed back is for the client's developer to see, not a place to store things.
+ECHO_LENGTH_MAX = 64
+
 
 class Connection:
     """A socket whose user is known. Whoever has news leaves it here; its writer picks it up.
@@ -34,7 +37,7 @@ class Connection:
         session = self.latest.session if self.latest is not None else None
         if session is None or session.session_id != session_id:
             detail = "You have no live session of this id."
-            raise Refused("unknown-session", detail, {"session_id": session_id})
+            raise Refused("unknown-session", detail, {"session_id": session_id[:ECHO_LENGTH_MAX]})
         return session
 
     def offer(self, state: UserState) -> None:

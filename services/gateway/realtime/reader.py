@@ -6,7 +6,7 @@ from typing import assert_never
 
 from services.gateway.realtime import ice, protocol
 from services.gateway.realtime.allowance import Allowance
-from services.gateway.realtime.connections import Connection
+from services.gateway.realtime.connections import ECHO_LENGTH_MAX, Connection
 from services.gateway.realtime.endings import BAD_FRAME, GONE, TOO_MANY, Closing, unauthenticated
 from services.gateway.realtime.hello import Introductions
 from services.gateway.realtime.participation import Participant, unavailable
@@ -30,11 +30,9 @@ from services.gateway.realtime.protocol import (
     UnknownFrame,
 )
 from services.gateway.realtime.settings import RealtimeSettings
+from services.gateway.realtime.speaker import Speaker
 from services.gateway.realtime.wire import Gone, Wire
 from shared.errors import Refused, Unavailable
-
-# A type echoed back is for the client's developer to see, not a place to store things.
-TYPE_ECHO_LENGTH_MAX = 64
 
 
 class Reader:
@@ -44,12 +42,14 @@ class Reader:
         wire: Wire,
         introductions: Introductions,
         participant: Participant,
+        speaker: Speaker,
         settings: RealtimeSettings,
     ) -> None:
         self._connection = connection
         self._wire = wire
         self._introductions = introductions
         self._participant = participant
+        self._speaker = speaker
         self._settings = settings
         self._allowance = Allowance(
             settings.frames_per_s_max, settings.frames_burst_max, time.monotonic
@@ -101,7 +101,7 @@ class Reader:
             case IceRefresh():
                 self._connection.say(self._ice(said))
             case Signal() | Chat():
-                self._connection.live(said.session_id)
+                self._speaker.say(said)
             case (
                 SessionJoin()
                 | SessionDecline()
@@ -127,8 +127,8 @@ class Reader:
             if user_id != self._connection.user_id:
                 message = "This is another user's token."
                 raise Closing(unauthenticated("invalid-token", message, hello.id))
-        self._connection.welcome_afresh(hello.id)
+        self._connection.welcome_afresh(hello.id, hello.last_offset)
 
     def _refuse(self, code: str, message: str, frame: UnknownFrame | MalformedFrame) -> None:
-        about = {"type": frame.type[:TYPE_ECHO_LENGTH_MAX]}
+        about = {"type": frame.type[:ECHO_LENGTH_MAX]}
         self._connection.say(Error(code=code, message=message, about=about, id=frame.id))

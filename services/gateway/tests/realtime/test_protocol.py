@@ -8,6 +8,7 @@ from typing import get_args
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 
 from services.gateway.realtime import protocol
 from services.gateway.realtime.frames import frames, welcome
@@ -37,17 +38,20 @@ from services.gateway.realtime.protocol import (
     RelayedChat,
     RelayedSignal,
     ServerFrame,
+    SessionActive,
     SessionConnected,
     SessionDecline,
     SessionFailed,
     SessionJoin,
     SessionLeave,
+    SessionTurn,
     Signal,
     StateFrame,
+    Topics,
     UnknownFrame,
 )
 from services.gateway.tests.realtime.lives import BEN, NOON, Life
-from shared.domain import FailReason
+from shared.domain import FailReason, Level
 from shared.identifiers import RequestId, SessionId, UserId
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -66,6 +70,7 @@ ICE = IceConfiguration(
     ice_transport_policy=IceTransportPolicy.ALL,
     expires_at=NOON + timedelta(hours=1),
 )
+TOPICS = Topics(language="es", prompts=("¿Qué tal el viaje?",), level=Level.B1)
 OFFER = Description(DescriptionType.OFFER, "v=0\r\n")
 CANDIDATE = Candidate(
     candidate="candidate:1 1 udp 2122260223 192.0.2.1 54400 typ host",
@@ -107,13 +112,23 @@ def told() -> dict[str, ServerFrame]:
     talking = welcome(
         talk.state, ICE, 10.0, LIMITS, peer_away=True, offset="1795352400000-0", recovered=False
     )
+    assert talking.session is not None
+    talking = replace(talking, session=replace(talking.session, topics=TOPICS))
     said: dict[str, ServerFrame] = {"welcome@talking": talking}
     return said | {tag(frame): frame for frame in (*steps(talk), live, *steps(life))}
 
 
 def steps(life: Life) -> Iterator[StateFrame]:
     for before, after in pairwise(life.states):
-        yield from frames(before, after, ICE) or ()
+        for frame in frames(before, after, ICE) or ():
+            yield plain(frame)
+
+
+def plain(frame: StateFrame) -> StateFrame:
+    """Samples stay when the catalogues grow."""
+    if isinstance(frame, SessionActive | SessionTurn):
+        return replace(frame, topics=TOPICS)
+    return frame
 
 
 def relayed() -> dict[str, ServerFrame]:
