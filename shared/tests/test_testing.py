@@ -1,3 +1,5 @@
+import asyncio
+
 import msgspec
 import pytest
 
@@ -5,7 +7,7 @@ from shared.errors import Refused, Unavailable
 from shared.events import PoolLost, PulseSent
 from shared.identifiers import UserId
 from shared.requests import Done, GetVersions, UnblockUser
-from shared.testing import RecordingPublisher, ScriptedAsker, eventually
+from shared.testing import Proxy, RecordingPublisher, ScriptedAsker, eventually
 
 QUESTION = GetVersions(user_ids=(UserId("u1"),))
 
@@ -69,3 +71,30 @@ async def test_a_scripted_asker_refuses_what_the_wire_would() -> None:
     asker.script[GetVersions] = {"u1": "four"}
     with pytest.raises(msgspec.ValidationError):
         await asker.ask(QUESTION)
+
+
+async def test_a_proxy_goes_to_the_next_server_while_the_first_is_gone() -> None:
+    async def serve(name: bytes, port: int = 0) -> asyncio.Server:
+        def say(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            writer.write(name)
+            writer.close()
+
+        return await asyncio.start_server(say, "127.0.0.1", port)
+
+    async def ask(port: int) -> bytes:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        said = await reader.read()
+        writer.close()
+        return said
+
+    first, second = await serve(b"first"), await serve(b"second")
+    ports = [server.sockets[0].getsockname()[1] for server in (first, second)]
+    async with Proxy(*(f"http://127.0.0.1:{port}" for port in ports)) as proxy:
+        assert await ask(proxy.port) == b"first"
+        first.close()
+        await first.wait_closed()
+        assert await ask(proxy.port) == b"second"
+        async with await serve(b"first again", ports[0]):
+            assert await ask(proxy.port) == b"first again"
+    second.close()
+    await second.wait_closed()
