@@ -21,10 +21,12 @@ from services.gateway.realtime.card import Cards
 from services.gateway.realtime.connections import Connections
 from services.gateway.realtime.doorbell import Doorbell
 from services.gateway.realtime.hello import Introductions
+from services.gateway.realtime.peers import Peers
 from services.gateway.realtime.presence import Presence
 from services.gateway.realtime.refresh import Refresh
+from services.gateway.realtime.relay import Relay
 from services.gateway.realtime.silence import announce_silent
-from services.gateway.realtime.websocket import Sockets
+from services.gateway.realtime.websocket import Sockets, Ways
 from services.gateway.server import Server, listen, server
 from shared.bus import Bus
 from shared.config import Seconds
@@ -57,7 +59,9 @@ class Gateway:
         self.presence = Presence(memory, settings)
         self.cards = Cards(memory, instance, self.connections, self.presence, settings)
         self.figures = QueueFigures(memory, settings)
-        self.refresh = Refresh(self.connections, self.cards, asker, settings)
+        self.relay = Relay(memory, self.cards, self.connections, settings)
+        peers = Peers(memory, self.cards, self.connections)
+        self.refresh = Refresh(self.connections, self.cards, peers, asker, settings)
         self._addresses = Addresses(settings.trusted_proxies)
         tokens = Tokens(settings)
         self._parts = Dependencies(
@@ -77,7 +81,7 @@ class Gateway:
             introductions,
             self._admit,
             self._estimate,
-            publisher,
+            Ways(publisher, self.relay, peers),
             settings,
         )
         self.handlers = handlers(self.cards, self.presence, self.figures, publisher)
@@ -148,7 +152,8 @@ async def _start_loops(
         # Growing pauses would look like a pause of the gateways to the next presence sweep.
         loop = every(interval_s, step, name=name, pause_max_s=interval_s)
         runtime.tasks.create_task(loop, name=name)
-    runtime.tasks.create_task(doorbell.listen(gateway.refresh.rung), name="doorbell")
+    listening = doorbell.listen(gateway.refresh.rung, gateway.relay.wake)
+    runtime.tasks.create_task(listening, name="doorbell")
 
 
 async def _stop_serving(http: Server, served: asyncio.Task[None]) -> None:

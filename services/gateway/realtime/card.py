@@ -11,9 +11,10 @@ import structlog
 from msgspec import Struct
 
 from services.gateway.realtime.connections import Connection, Connections
-from services.gateway.realtime.doorbell import ring
+from services.gateway.realtime.doorbell import ring, ring_relayed
 from services.gateway.realtime.presence import Presence, milliseconds
 from services.gateway.realtime.settings import RealtimeSettings
+from services.gateway.realtime.streams import forgetting
 from shared.domain import UserState
 from shared.identifiers import ConnectionId, UserId
 from shared.memory import Command, Memory, Script, Value, command
@@ -80,11 +81,13 @@ class Cards:
         self._lifetime_ms = milliseconds(settings.card_lifetime_s)
         self._owner_lifetime_ms = milliseconds(settings.owner_lifetime_s)
         self._doorbell_length_max = settings.doorbell_length_max
+        self._relay_lifetime_ms = milliseconds(settings.relay_lifetime_s)
 
     async def tell(self, state: UserState, *more: UserState) -> None:
         """Pass states on: to sockets here at once, onto the cards, to sockets elsewhere by a ring.
 
-        An older state changes nothing; an equal one rings and watches again. Order-free.
+        An older state changes nothing; an equal one rings and watches again. What was relayed in
+        a session that is over is forgotten. Order-free.
         """
         states = (state, *more)
         for one in states:
@@ -92,6 +95,8 @@ class Cards:
         commands = [self._telling(one) for one in states]
         if watched := [one.user.id for one in states if something_open(one)]:
             commands.append(self._presence.watching(watched))
+        for one in states:
+            commands.extend(forgetting(one, self._relay_lifetime_ms))
         verdicts = await self._memory.run(commands)
         rings = [
             self._ring(owner.decode(), one.user.id)
@@ -155,9 +160,29 @@ class Cards:
         *verdicts, _ = await self._memory.run(commands)
         return [Refreshed(version, held == 0, held == 2) for held, version in verdicts]
 
-    async def release(self, connection: Connection) -> None:
-        """The socket closed; the card stays, without an owner, unless another took it."""
-        await self._memory.run([_release.call([card_key(connection.user_id)], [connection.id])])
+    async def release(self, connection: Connection) -> bool:
+        """The socket closed; the card stays, without an owner, unless another took it: False."""
+        releasing = _release.call([card_key(connection.user_id)], [connection.id])
+        [released] = await self._memory.run([releasing])
+        return bool(released)
+
+    async def ring_owner(self, user_id: UserId) -> None:
+        """Let the gateway that holds this user's socket look at the card, unless it is this one."""
+        gateway = await self._elsewhere(user_id)
+        if gateway is not None:
+            await self._memory.run([self._ring(gateway, user_id)])
+
+    async def ring_relayed(self, user_id: UserId) -> None:
+        """Let it read what was relayed to this user."""
+        gateway = await self._elsewhere(user_id)
+        if gateway is not None:
+            await self._memory.run([ring_relayed(gateway, user_id, self._doorbell_length_max)])
+
+    async def _elsewhere(self, user_id: UserId) -> str | None:
+        [gateway] = await self._memory.run([command("HGET", card_key(user_id), "gateway")])
+        if gateway is None or gateway.decode() == self._gateway:
+            return None
+        return str(gateway.decode())
 
     def _telling(self, state: UserState) -> Command:
         body = b"" if state.erased else _encoder.encode(state)

@@ -4,6 +4,8 @@ import asyncio
 from collections import deque
 from collections.abc import Iterator
 
+from msgspec import Struct
+
 from services.gateway.realtime.endings import REPLACED, TOO_SLOW, Ending
 from services.gateway.realtime.protocol import ServerFrame
 from shared.domain import LiveSession, UserState
@@ -14,10 +16,18 @@ from shared.identifiers import ConnectionId, SessionId, UserId
 ECHO_LENGTH_MAX = 64
 
 
+class Peer(Struct, frozen=True):
+    """Whether the partner in this session has no socket at present."""
+
+    session_id: SessionId
+    away: bool
+
+
 class Connection:
     """A socket whose user is known. Whoever has news leaves it here; its writer picks it up.
 
-    `latest` is the newest state heard of; states only ever grow in version.
+    `latest` is the newest state heard of; states only ever grow in version. `last_offset` is what
+    its client says to have heard last of the relay, `offset` what its listener sent last.
     """
 
     def __init__(self, id: ConnectionId, user_id: UserId, frames_waiting_max: int) -> None:
@@ -29,6 +39,10 @@ class Connection:
         self.welcome_id: str | None = None
         self.ending: Ending | None = None
         self.waiting: deque[ServerFrame] = deque()
+        self.last_offset: str | None = None
+        self.offset = "0-0"
+        self.listener_due = False
+        self.peer: Peer | None = None
         self._frames_waiting_max = frames_waiting_max
         self._news = asyncio.Event()
 
@@ -46,11 +60,36 @@ class Connection:
             self.latest = state
             self._news.set()
 
-    def welcome_afresh(self, id: str | None = None) -> None:
+    def welcome_afresh(self, id: str | None = None, last_offset: str | None = None) -> None:
         """Tell the whole present state again. `id` is that of the hello that asked for it."""
         self.welcome_due = True
         self.welcome_id = id
+        self.last_offset = last_offset or self.last_offset
         self._news.set()
+
+    def wake_listener(self) -> None:
+        """The partner may have relayed something."""
+        self.listener_due = True
+        self._news.set()
+
+    def miss(self) -> None:
+        """Relayed frames were lost: a welcome says so, that of a hello in hand if there is one."""
+        self.welcome_due = True
+        self._news.set()
+
+    def see_peer(self, session_id: SessionId, away: bool) -> None:
+        self.peer = Peer(session_id, away)
+        self._news.set()
+
+    def peer_away(self, session: LiveSession | None) -> bool:
+        """As far as is known: who was not looked up is taken to be there."""
+        peer = self.peer
+        return (
+            session is not None
+            and peer is not None
+            and peer.session_id == session.session_id
+            and peer.away
+        )
 
     def say(self, frame: ServerFrame) -> None:
         """An answer to this client. One that asks but does not read is closed."""

@@ -23,10 +23,11 @@ _HELLO_FIRST = ("hello-first", "Say hello first.")
 
 
 class Introduced(Struct, frozen=True):
-    """`hello_id` is echoed in the welcome."""
+    """`hello_id` is echoed in the welcome; `last_offset` is where the relay is to go on."""
 
     user_id: UserId
     hello_id: str | None = None
+    last_offset: str | None = None
 
 
 class Introductions:
@@ -61,7 +62,7 @@ class Introductions:
             raise Closing(unauthenticated(*_HELLO_FIRST, error.id)) from None
         if not isinstance(said, Hello):
             raise Closing(unauthenticated(*_HELLO_FIRST, said.id))
-        return Introduced(self.user_of(said.token or "", said.id), said.id)
+        return Introduced(self.user_of(said.token or "", said.id), said.id, said.last_offset)
 
     def user_of(self, token: str, id: str | None = None) -> UserId:
         if not token:

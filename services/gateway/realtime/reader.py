@@ -30,6 +30,7 @@ from services.gateway.realtime.protocol import (
     UnknownFrame,
 )
 from services.gateway.realtime.settings import RealtimeSettings
+from services.gateway.realtime.speaker import Speaker
 from services.gateway.realtime.wire import Gone, Wire
 from shared.errors import Refused, Unavailable
 
@@ -41,12 +42,14 @@ class Reader:
         wire: Wire,
         introductions: Introductions,
         participant: Participant,
+        speaker: Speaker,
         settings: RealtimeSettings,
     ) -> None:
         self._connection = connection
         self._wire = wire
         self._introductions = introductions
         self._participant = participant
+        self._speaker = speaker
         self._settings = settings
         self._allowance = Allowance(
             settings.frames_per_s_max, settings.frames_burst_max, time.monotonic
@@ -98,7 +101,7 @@ class Reader:
             case IceRefresh():
                 self._connection.say(self._ice(said))
             case Signal() | Chat():
-                self._connection.live(said.session_id)
+                self._speaker.say(said)
             case (
                 SessionJoin()
                 | SessionDecline()
@@ -124,7 +127,7 @@ class Reader:
             if user_id != self._connection.user_id:
                 message = "This is another user's token."
                 raise Closing(unauthenticated("invalid-token", message, hello.id))
-        self._connection.welcome_afresh(hello.id)
+        self._connection.welcome_afresh(hello.id, hello.last_offset)
 
     def _refuse(self, code: str, message: str, frame: UnknownFrame | MalformedFrame) -> None:
         about = {"type": frame.type[:ECHO_LENGTH_MAX]}

@@ -1,7 +1,8 @@
 """What keeps sockets true: cards read when the doorbell rings, and two rounds every few seconds.
 
-The rounds need nothing to have arrived. One finds cards that lost their owner or are old and
-sockets that were replaced; the other, by asking sessions for versions, whatever was never told.
+The rounds need nothing to have arrived. One finds cards that lost their owner or are old, sockets
+that were replaced, partners who went or came, and what they relayed; the other, by asking sessions
+for versions, whatever was never told.
 """
 
 import asyncio
@@ -12,6 +13,7 @@ import structlog
 from services.gateway.realtime.card import Cards
 from services.gateway.realtime.connections import Connection, Connections
 from services.gateway.realtime.endings import ERASED, REPLACED
+from services.gateway.realtime.peers import Peers
 from services.gateway.realtime.settings import RealtimeSettings
 from shared.errors import Refused, Unavailable
 from shared.identifiers import UserId
@@ -23,10 +25,16 @@ _log = structlog.get_logger()
 
 class Refresh:
     def __init__(
-        self, connections: Connections, cards: Cards, asker: Asker, settings: RealtimeSettings
+        self,
+        connections: Connections,
+        cards: Cards,
+        peers: Peers,
+        asker: Asker,
+        settings: RealtimeSettings,
     ) -> None:
         self._connections = connections
         self._cards = cards
+        self._peers = peers
         self._asker = asker
         self._batch = settings.refresh_batch
         self._loads = asyncio.Semaphore(settings.loads_max)
@@ -44,6 +52,7 @@ class Refresh:
                 connection.end(REPLACED)
             elif card.state is not None:
                 connection.offer(card.state)
+        await self._peers.look(here)
 
     async def keep_cards(self) -> None:
         """Every socket's card kept, or taken if it lost its owner. Raises `Unavailable`.
@@ -89,6 +98,7 @@ class Refresh:
         await self.rung(ahead)
         if behind:
             await self._cards.tell(*behind)
+        await self._peers.look(connections)
 
     async def _load(self, user_id: UserId) -> None:
         async with self._loads:

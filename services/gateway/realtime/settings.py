@@ -28,6 +28,22 @@ class RealtimeSettings(ApiSettings, frozen=True, kw_only=True):
     participations_waiting_max: int = 16
     # Frames waiting for one socket: a client that is this far behind reads too slowly.
     frames_waiting_max: int = 256
+    # Gathering candidates makes a few dozen signals in a second, an ICE restart as many again.
+    signals_per_s_max: int = 10
+    signals_burst_max: int = 80
+    # Faster than anybody types, beside signals so that neither uses up what the other may.
+    chats_per_s_max: int = 1
+    chats_burst_max: int = 10
+    # Said by one socket while Redis answers what it said before: a dozen offers.
+    relay_waiting_bytes_max: int = 64 * 1024
+    # Read for one socket at once. Four of the largest frames: the rest waits in the stream.
+    relay_batch: int = 4
+    # What a page that was reloaded can still read: an hour's chat, and some negotiations.
+    relay_length_max: int = 500
+    # Messages whose repetition is noticed: as many as two people say in a long talk.
+    relay_names_max: int = 1_000
+    # Streams go when the session ends; should nobody be told of that, then after its longest.
+    relay_lifetime_s: Seconds = Seconds(2 * 3600)
     # A phone in a tunnel may stall this long; longer and it had better come back.
     send_timeout_s: Seconds = Seconds(10)
     # Bytes of one socket in the kernel: a dozen of the largest frames.

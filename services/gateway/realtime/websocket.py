@@ -5,6 +5,7 @@ import random
 from collections.abc import Awaitable, Callable
 
 import structlog
+from msgspec import Struct
 from starlette.responses import Response
 from starlette.types import Scope
 from starlette.websockets import WebSocket
@@ -14,11 +15,15 @@ from services.gateway.api.problems import of_refusal, problem
 from services.gateway.realtime.card import Cards
 from services.gateway.realtime.connections import Connection, Connections
 from services.gateway.realtime.endings import GONE, Closing, Ending, goodbye
-from services.gateway.realtime.hello import Introductions
+from services.gateway.realtime.hello import Introduced, Introductions
+from services.gateway.realtime.listener import Listener
 from services.gateway.realtime.participation import Participant
+from services.gateway.realtime.peers import Peers
 from services.gateway.realtime.protocol import SUBPROTOCOL
 from services.gateway.realtime.reader import Reader
+from services.gateway.realtime.relay import Relay
 from services.gateway.realtime.settings import RealtimeSettings
+from services.gateway.realtime.speaker import Speaker
 from services.gateway.realtime.wire import Gone, Wire
 from services.gateway.realtime.writer import Estimate, Writer
 from shared.errors import Refused, Unavailable
@@ -31,6 +36,14 @@ Admit = Callable[[Scope], Awaitable[None]]
 _log = structlog.get_logger()
 
 
+class Ways(Struct, frozen=True):
+    """Where what users say and do goes: to sessions, to their partners, to who looks after them."""
+
+    publisher: Publisher
+    relay: Relay
+    peers: Peers
+
+
 class Sockets:
     """The endpoint, and every socket it has open, with a hello or without one yet."""
 
@@ -41,7 +54,7 @@ class Sockets:
         introductions: Introductions,
         admit: Admit,
         estimate: Estimate,
-        publisher: Publisher,
+        ways: Ways,
         settings: RealtimeSettings,
         draw: Callable[[], float] = random.random,
     ) -> None:
@@ -50,7 +63,7 @@ class Sockets:
         self._introductions = introductions
         self._admit = admit
         self._estimate = estimate
-        self._publisher = publisher
+        self._ways = ways
         self._settings = settings
         self._draw = draw
         self._leaving = False
@@ -122,7 +135,7 @@ class Sockets:
             if not self._connections.add(connection):
                 return self._goodbye()
             try:
-                return await self._welcome(connection, introduced.hello_id, wire)
+                return await self._welcome(connection, introduced, wire)
             finally:
                 self._connections.remove(connection)
                 await self._release(connection)
@@ -131,17 +144,22 @@ class Sockets:
         except Gone:
             return GONE
 
-    async def _welcome(self, connection: Connection, hello_id: str | None, wire: Wire) -> Ending:
+    async def _welcome(self, connection: Connection, said: Introduced, wire: Wire) -> Ending:
         if not await self._introductions.take(connection):
             return self._goodbye()
+        await self._arrive(connection)
         connection.welcomed = True
-        connection.welcome_afresh(hello_id)
+        connection.welcome_afresh(said.hello_id, said.last_offset)
         if self._leaving:
             connection.end(self._goodbye())
-        writer = Writer(connection, wire, self._estimate, self._settings)
+        listener = Listener(connection, self._ways.relay)
+        writer = Writer(connection, wire, listener, self._estimate, self._settings)
         async with asyncio.TaskGroup() as tasks:
-            participant = Participant(connection, self._publisher, tasks, self._settings)
-            reader = Reader(connection, wire, self._introductions, participant, self._settings)
+            participant = Participant(connection, self._ways.publisher, tasks, self._settings)
+            speaker = Speaker(connection, self._ways.relay, tasks, self._settings)
+            reader = Reader(
+                connection, wire, self._introductions, participant, speaker, self._settings
+            )
             reading = tasks.create_task(reader.read())
             try:
                 return await writer.write()
@@ -150,8 +168,16 @@ class Sockets:
             finally:
                 reading.cancel()
 
+    async def _arrive(self, connection: Connection) -> None:
+        try:
+            await self._ways.peers.look([connection])
+            await self._ways.peers.changed(connection)
+        except Unavailable:
+            _log.debug("socket.peer_not_seen", connection=connection.id)
+
     async def _release(self, connection: Connection) -> None:
         try:
-            await self._cards.release(connection)
+            if await self._cards.release(connection):
+                await self._ways.peers.changed(connection)
         except Unavailable:
             _log.debug("socket.not_released", connection=connection.id)

@@ -8,10 +8,19 @@ from services.gateway.realtime import ice
 from services.gateway.realtime.connections import Connection
 from services.gateway.realtime.endings import ERASED, Ending
 from services.gateway.realtime.frames import frames, welcome
-from services.gateway.realtime.protocol import Limits, MatchWaiting
+from services.gateway.realtime.listener import Listener
+from services.gateway.realtime.protocol import (
+    IceConfiguration,
+    Limits,
+    MatchWaiting,
+    PeerAway,
+    PeerBack,
+    Welcome,
+)
 from services.gateway.realtime.settings import RealtimeSettings
 from services.gateway.realtime.wire import Wire
-from shared.domain import PendingRequest, UserState
+from shared.domain import LiveSession, PendingRequest, UserState
+from shared.identifiers import SessionId
 
 Estimate = Callable[[PendingRequest, float], Awaitable[float | None]]
 """Seconds still to wait for a request that has waited this many; None: no honest estimate."""
@@ -21,10 +30,16 @@ class Writer:
     """Everything said on one socket after hello passes here, one frame after the other."""
 
     def __init__(
-        self, connection: Connection, wire: Wire, estimate: Estimate, settings: RealtimeSettings
+        self,
+        connection: Connection,
+        wire: Wire,
+        listener: Listener,
+        estimate: Estimate,
+        settings: RealtimeSettings,
     ) -> None:
         self._connection = connection
         self._wire = wire
+        self._listener = listener
         self._estimate = estimate
         self._settings = settings
         self._interval_s = settings.waiting_interval_s
@@ -32,6 +47,7 @@ class Writer:
             frame_bytes_max=settings.frame_bytes_max, frames_per_s_max=settings.frames_per_s_max
         )
         self._told: UserState | None = None
+        self._told_away = False
         self._waiting_due: float | None = None
 
     async def write(self) -> Ending:
@@ -40,6 +56,8 @@ class Writer:
         while (ending := connection.ending) is None:
             await self._tell_answers()
             await self._tell_state()
+            await self._tell_peer()
+            await self._tell_relayed()
             await self._tell_waiting()
             if not self._behind():
                 await self._news()
@@ -49,8 +67,10 @@ class Writer:
         """Whether news came while the last frames were on their way."""
         latest = self._connection.latest
         told = self._told
-        return bool(self._connection.waiting) or (
-            latest is not None and (told is None or latest.version > told.version)
+        return (
+            bool(self._connection.waiting)
+            or (latest is not None and (told is None or latest.version > told.version))
+            or self._listener.due(self._session)
         )
 
     async def _news(self) -> None:
@@ -80,10 +100,44 @@ class Writer:
         self._told = after if before is None or after.version >= before.version else before
         self._watch_waiting(before, self._told)
         if difference is None:
-            heartbeat_s = self._settings.heartbeat_s
-            await self._wire.send(welcome(after, servers, heartbeat_s, self._limits, id))
+            await self._wire.send(await self._welcome(after, servers, id))
+        elif _session_id(before) != _session_id(after):
+            self._told_away = False
         for frame in difference or ():
             await self._wire.send(frame)
+
+    async def _welcome(
+        self, state: UserState, servers: IceConfiguration, id: str | None
+    ) -> Welcome:
+        place = await self._listener.place(state.session)
+        self._told_away = self._connection.peer_away(state.session)
+        return welcome(
+            state,
+            servers,
+            self._settings.heartbeat_s,
+            self._limits,
+            id,
+            peer_away=self._told_away,
+            offset=place.offset,
+            recovered=place.recovered,
+        )
+
+    @property
+    def _session(self) -> LiveSession | None:
+        """The live session as last told."""
+        return self._told.session if self._told is not None else None
+
+    async def _tell_peer(self) -> None:
+        session, away = self._session, self._connection.peer_away(self._session)
+        if session is not None and away is not self._told_away:
+            self._told_away = away
+            peer = PeerAway if away else PeerBack
+            await self._wire.send(peer(session_id=session.session_id))
+
+    async def _tell_relayed(self) -> None:
+        session = self._session
+        if session is not None and self._listener.due(session):
+            await self._listener.hear(session, self._wire.send)
 
     def _watch_waiting(self, before: UserState | None, after: UserState) -> None:
         if after.request is None:
@@ -107,6 +161,10 @@ class Writer:
                     estimated_wait_s=estimated_s,
                 )
             )
+
+
+def _session_id(state: UserState | None) -> SessionId | None:
+    return state.session.session_id if state is not None and state.session is not None else None
 
 
 def _other(before: PendingRequest, after: PendingRequest) -> bool:

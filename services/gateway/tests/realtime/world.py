@@ -106,7 +106,7 @@ class World:
         gateway = Gateway(settings, name, memory, self.sessions.asker, self.publisher, Ops())
         doorbell = Doorbell(bells, name, settings)
         await doorbell.keep(memory)
-        self._loop(doorbell.listen(gateway.refresh.rung))
+        self._loop(doorbell.listen(gateway.refresh.rung, gateway.relay.wake))
         if tending:
             for interval_s, step in (
                 (settings.refresh_every_s, lambda: doorbell.keep(memory)),
