@@ -1,21 +1,17 @@
 """Complaints about a partner: taken once, and not without end."""
 
-import structlog
-
 from services.sessions.config import Settings
 from services.sessions.outbox import Outbox
 from services.sessions.requests import idempotency
 from services.sessions.requests.refusals import unknown_session
 from services.sessions.store import history, reports
 from services.sessions.store.database import Transaction
-from services.sessions.store.history import Talk
+from services.sessions.store.history import Encounter
 from services.sessions.store.reports import NewReport
 from shared.errors import Refused
 from shared.events import ReportFiled
 from shared.identifiers import ReportId, is_id, new_id
 from shared.requests import FileReport, ReportTaken
-
-log = structlog.get_logger()
 
 
 async def file_report(outbox: Outbox, settings: Settings, asked: FileReport) -> ReportTaken:
@@ -28,10 +24,10 @@ async def file_report(outbox: Outbox, settings: Settings, asked: FileReport) -> 
         kept = await idempotency.done_before(transaction, asked.user_id, asked.idempotency)
         if kept is not None:
             return ReportTaken(report_id=ReportId(kept), replayed=True)
-        talk = await history.talk(transaction.connection, asked.user_id, asked.session_id)
-        if talk is None:
+        met = await history.encounter(transaction.connection, asked.user_id, asked.session_id)
+        if met is None:
             raise unknown_session()
-        taken = await _file(transaction, asked, talk, settings)
+        taken = await _file(transaction, asked, met, settings)
         await idempotency.keep(
             transaction, asked.user_id, asked.idempotency, taken.report_id, settings
         )
@@ -39,20 +35,17 @@ async def file_report(outbox: Outbox, settings: Settings, asked: FileReport) -> 
 
     if not is_id(asked.session_id):
         raise unknown_session()
-    taken = await outbox.transact([asked.user_id], body)
-    if not taken.replayed:
-        log.info("report.filed", report_id=taken.report_id, reason=asked.reason)
-    return taken
+    return await outbox.transact([asked.user_id], body)
 
 
 async def _file(
-    transaction: Transaction, asked: FileReport, talk: Talk, settings: Settings
+    transaction: Transaction, asked: FileReport, met: Encounter, settings: Settings
 ) -> ReportTaken:
     """Refused: `too-many-reports`."""
     report = NewReport(
         report_id=ReportId(new_id()),
         reporter_id=asked.user_id,
-        reported_id=talk.partner_id,
+        reported_id=met.partner_id,
         session_id=asked.session_id,
         reason=asked.reason,
         details=asked.details,
@@ -69,13 +62,13 @@ async def _file(
             {"retry_after_s": str(before.wait_s)},
         )
     await reports.insert(transaction, report)
-    transaction.events.append(_filed(transaction, report, talk))
+    transaction.events.append(_filed(transaction, report, met))
     return ReportTaken(report_id=report.report_id)
 
 
-def _filed(transaction: Transaction, report: NewReport, talk: Talk) -> ReportFiled:
+def _filed(transaction: Transaction, report: NewReport, met: Encounter) -> ReportFiled:
     return ReportFiled(
-        correlation_id=talk.request_id,
+        correlation_id=met.request_id,
         report_id=report.report_id,
         reporter_id=report.reporter_id,
         reported_id=report.reported_id,

@@ -39,7 +39,7 @@ ORDER BY me.created_at DESC, me.session_id DESC LIMIT $3
 """
 )
 ONE = SESSIONS % "me.session_id = $2"
-TALK = """
+ENCOUNTER = """
 SELECT me.request_id, them.user_id AS partner_id, c.live, c.active_at IS NOT NULL AS talked
 FROM participants AS me
 JOIN users AS u ON u.id = me.user_id AND u.erased_at IS NULL
@@ -51,7 +51,7 @@ WHERE me.user_id = $1 AND me.session_id = $2
 _decoder = msgspec.json.Decoder(SessionRecord)
 
 
-class Talk(Struct, frozen=True, kw_only=True):
+class Encounter(Struct, frozen=True, kw_only=True):
     """What it takes to judge a session: with whom, whether it is over, whether the two talked."""
 
     request_id: RequestId
@@ -75,7 +75,9 @@ async def one(
     return rows[0] if rows else None
 
 
-async def talk(connection: Connection, user_id: UserId, session_id: SessionId) -> Talk | None:
+async def encounter(
+    connection: Connection, user_id: UserId, session_id: SessionId
+) -> Encounter | None:
     """None when the user, or no longer a user, took no part in it."""
-    row = await connection.fetchrow(TALK, user_id, session_id)
-    return None if row is None else Talk(**dict(row))
+    row = await connection.fetchrow(ENCOUNTER, user_id, session_id)
+    return None if row is None else Encounter(**dict(row))

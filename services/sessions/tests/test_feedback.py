@@ -3,27 +3,20 @@ from typing import Any
 
 import pytest
 
-from services.sessions.tests.replica import ENGLISH, Replica, refusal
+from services.sessions.tests.replica import ENGLISH, Replica, act, refusal
 from shared.domain import FeedbackTag, Idempotency
-from shared.events import FeedbackGiven
+from shared.events import FeedbackGiven, ParticipantLeft
 from shared.identifiers import SessionId, UserId, new_id
 from shared.requests import BlockUser, Done, EraseUser, GetSession, GiveFeedback
 
 FRIENDLY, HELPFUL = FeedbackTag.FRIENDLY, FeedbackTag.HELPFUL
-OVER = """
-UPDATE chat_sessions
-SET status = 'ended', reason = 'left', repeat_at = NULL, ended_at = now(), connect_by = now(),
-    created_at = now() - interval '100 s', active_at = now() - interval '90 s',
-    ends_at = now() + interval '1 h', turn_number = 0, turn_since = now() - interval '90 s',
-    turn_until = now() + interval '1 m'
-WHERE id = $1
-"""
 
 
 async def talked(sessions: Replica) -> tuple[UserId, UserId, SessionId]:
-    """Ana and Ben, who talked for a minute and a half."""
-    ana, ben, session_id = await sessions.talking_pair()
-    await sessions.rows(OVER, session_id)
+    """Ana and Ben, who talked for a minute and a half until Ben hung up."""
+    ana, ben, session_id = await sessions.active_pair()
+    await sessions.ago(90.5)
+    await sessions.hear(act(ParticipantLeft, ben, session_id))
     return ana, ben, session_id
 
 
@@ -101,7 +94,7 @@ async def test_the_same_words_again_are_no_error_and_others_are_refused(
 
 
 async def test_a_live_session_cannot_be_rated(sessions: Replica) -> None:
-    ana, _, session_id = await sessions.talking_pair()
+    ana, _, session_id = await sessions.active_pair()
     asked = GiveFeedback(user_id=ana, session_id=session_id, rating=4)
     refused = await refusal(sessions.ask(asked))
     assert (refused.code, refused.about) == ("session-live", {"session_id": session_id})
@@ -143,10 +136,10 @@ async def test_a_key_stands_for_one_body(sessions: Replica) -> None:
 
 
 async def test_a_refusal_is_not_kept_under_the_key(sessions: Replica) -> None:
-    ana, _, session_id = await sessions.talking_pair()
+    ana, ben, session_id = await sessions.active_pair()
     asked = keyed(GiveFeedback(user_id=ana, session_id=session_id, rating=4), "k", "a")
     assert (await refusal(sessions.ask(asked))).code == "session-live"
-    await sessions.rows(OVER, session_id)
+    await sessions.hear(act(ParticipantLeft, ben, session_id))
     assert await sessions.ask(asked) == Done()
 
 

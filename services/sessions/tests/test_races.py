@@ -5,6 +5,8 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator
 from typing import Any
 
+import pytest
+
 from services.sessions.tests.replica import ENGLISH, Replica, match
 from services.sessions.tests.soundness import assert_sound
 from shared.domain import UserState
@@ -77,14 +79,18 @@ async def test_of_cancel_and_match_exactly_one_wins(replicas: tuple[Replica, Rep
     await assert_sound(*replicas)
 
 
-async def test_of_block_and_match_no_session_stays(replicas: tuple[Replica, Replica]) -> None:
+@pytest.mark.parametrize("blocker", ["first", "second"])
+async def test_of_block_and_match_no_session_stays(
+    replicas: tuple[Replica, Replica], blocker: str
+) -> None:
     one, other = replicas
+
+    async def block(*pair: RequestOpened) -> UserState:
+        by, of = pair if blocker == "first" else pair[::-1]
+        return await one.ask(BlockUser(user_id=by.state.user.id, blocked_id=of.state.user.id))
+
     await race(
-        await waiting_pairs(one, ROUNDS // 2),
-        lambda ana, ben: one.ask(
-            BlockUser(user_id=ben.state.user.id, blocked_id=ana.state.user.id)
-        ),
-        lambda ana, ben: other.hear(match(ana, ben)),
+        await waiting_pairs(one, ROUNDS // 2), block, lambda ana, ben: other.hear(match(ana, ben))
     )
     assert await one.value("SELECT count(*) FROM chat_sessions WHERE live") == 0
     ended = await one.value("SELECT count(*) FROM chat_sessions WHERE reason = 'blocked'")

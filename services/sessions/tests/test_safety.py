@@ -1,9 +1,17 @@
 import pytest
+from msgspec.structs import replace
 
-from services.sessions.tests.replica import ENGLISH, Replica, refusal
+from services.sessions.tests.replica import ENGLISH, Replica, act, refusal
 from shared.config import Seconds
 from shared.domain import SessionEndReason
-from shared.events import SessionEnded, StateChanged, TicketOpened, UserBlocked
+from shared.events import (
+    ParticipantJoined,
+    ParticipantLeft,
+    SessionEnded,
+    StateChanged,
+    TicketOpened,
+    UserBlocked,
+)
 from shared.identifiers import SessionId, UserId, new_id
 from shared.requests import (
     BlockUser,
@@ -18,18 +26,37 @@ from shared.requests import (
 WHOLE_SECONDS = "SELECT floor(extract(epoch FROM ended_at - active_at)) FROM chat_sessions"
 
 
-async def test_a_block_ends_the_live_session_of_the_two_for_good(sessions: Replica) -> None:
+async def call_under_way(sessions: Replica, status: str) -> tuple[UserId, UserId, SessionId]:
+    """Two in a session of this status."""
+    if status == "active":
+        return await sessions.active_pair()
     ana, ben, session_id = await sessions.talking_pair()
-    state = await sessions.ask(BlockUser(user_id=ben, blocked_id=ana))
-    other = await sessions.state(ana)
+    if status == "connecting":
+        for user in (ana, ben):
+            await sessions.hear(act(ParticipantJoined, user, session_id))
+    return ana, ben, session_id
+
+
+@pytest.mark.parametrize("status", ["waiting", "connecting", "active"])
+@pytest.mark.parametrize("blocker", ["first", "second"])
+async def test_a_block_ends_the_live_session_of_the_two_for_good(
+    sessions: Replica, blocker: str, status: str
+) -> None:
+    ana, ben, session_id = await call_under_way(sessions, status)
+    by, of = (ana, ben) if blocker == "first" else (ben, ana)
+    before = await sessions.state(by)
+    assert before.session is not None and before.session.status == status
+    state = await sessions.ask(BlockUser(user_id=by, blocked_id=of))
+    other = await sessions.state(of)
     for each in (state, other):
         assert (each.session, each.request) == (None, None)
         assert each.last_session is not None
         assert each.last_session.reason is SessionEndReason.BLOCKED
         assert each.last_session.requeued_as is None
+        assert not each.last_session.by_you
     assert (await sessions.only(SessionEnded)).session_id == session_id
     assert set(sessions.told(StateChanged)[-1].states) == {state, other}
-    assert (await sessions.only(UserBlocked)).blocked_id == ana
+    assert (await sessions.only(UserBlocked)).blocked_id == of
 
 
 async def test_a_block_of_somebody_else_leaves_the_session_alone(sessions: Replica) -> None:
@@ -39,17 +66,26 @@ async def test_a_block_of_somebody_else_leaves_the_session_alone(sessions: Repli
     assert await sessions.ask(BlockUser(user_id=ana, blocked_id=eve)) == before
 
 
+@pytest.mark.parametrize("blocker", ["first", "second"])
 async def test_a_block_opens_the_next_attempts_of_both_that_avoid_each_other(
-    sessions: Replica,
+    sessions: Replica, blocker: str
 ) -> None:
-    ana, ben, _ = await sessions.waiting_pair()
-    await sessions.ask(BlockUser(user_id=ana, blocked_id=ben))
+    ana, ben, found = await sessions.waiting_pair()
+    by, of = (ana, ben) if blocker == "first" else (ben, ana)
+    await sessions.ask(BlockUser(user_id=by, blocked_id=of))
     await sessions.only(UserBlocked)
     tickets = [event.ticket for event in sessions.told(TicketOpened)][2:]
     assert {(each.user_id, each.attempt, each.avoid) for each in tickets} == {
         (ana, 2, (ben,)),
         (ben, 2, (ana,)),
     }
+    for attempts in ((1, 1), (2, 2)):  # what a matcher claimed before, or from what it remembers
+        sides = zip(found.sides, attempts, strict=True)
+        first, second = (replace(side, attempt=attempt) for side, attempt in sides)
+        await sessions.hear(replace(found, match_id=new_id(), sides=(first, second)))
+    assert await sessions.value("SELECT count(*) FROM chat_sessions") == 0
+    for user in (ana, ben):
+        assert (await sessions.state(user)).request is not None
 
 
 async def test_blocking_again_is_no_error_and_changes_nothing(sessions: Replica) -> None:
@@ -126,6 +162,26 @@ async def test_history_is_paged_newest_first(sessions: Replica) -> None:
     newest, older = (await sessions.ask(ListSessions(user_id=ana, limit=2))).sessions
     assert (newest.duration_s, newest.reason, newest.partner.display_name) == (None, None, "Ben 4")
     assert (older.duration_s, older.reason) == (0, SessionEndReason.BLOCKED)
+
+
+async def test_the_history_says_how_long_who_practised_and_whose_doing_the_end_was(
+    sessions: Replica,
+) -> None:
+    ana, ben, session_id = await sessions.active_pair()
+    await sessions.ago(90.5)
+    await sessions.hear(act(ParticipantLeft, ben, session_id))
+    one, other = [
+        await sessions.ask(GetSession(user_id=user, session_id=session_id)) for user in (ana, ben)
+    ]
+    assert one.duration_s == other.duration_s == 90
+    assert sorted((one.practised_s, one.partner_practised_s)) == [0, 90]
+    assert (other.practised_s, other.partner_practised_s) == (
+        one.partner_practised_s,
+        one.practised_s,
+    )
+    assert (one.by_you, other.by_you) == (False, True)
+    assert one.active_at == other.active_at is not None
+    assert (one.reason, one.rating) == (SessionEndReason.LEFT, None)
 
 
 async def test_a_session_is_shown_from_the_users_own_side(sessions: Replica) -> None:
