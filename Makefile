@@ -7,6 +7,7 @@
 #   make test T=services/matcher               only these tests
 #   make bench S=arrive                        a scenario
 #   make dead-letters ARGS="replay matcher.inbox"
+#   make reports ARGS="close 0198… --note 'warned'"
 
 PYTHON ?= python3
 PY := .venv/bin/python
@@ -20,7 +21,7 @@ IN_STACK := test -f $(LOCAL)/env || { echo "parley: the stack is not up, run: ma
 	set -a; . $(LOCAL)/env; set +a;
 
 .DEFAULT_GOAL := help
-.PHONY: help up down clean logs migrate dead-letters demo bench test check fmt lint type lock languages house prepare \
+.PHONY: help up down clean logs migrate dead-letters reports demo bench test check fmt lint type lock languages house prepare \
 	prepare-tests prepare-browser
 
 help: ## list what there is
@@ -44,6 +45,9 @@ migrate: prepare ## apply new migrations to the running stack
 
 dead-letters: prepare ## list, replay or drop dead letters (ARGS="list|replay QUEUE|drop QUEUE")
 	@$(IN_STACK) $(PY) -m shared.deadletters $(ARGS)
+
+reports: prepare ## list or close reports of users (ARGS="list [--all]|close ID --note TEXT")
+	@$(IN_STACK) $(PY) -m services.sessions.reports $(ARGS)
 
 demo: prepare ## watch a handful of people find partners in the running stack
 	@$(IN_STACK) $(PY) -m tests.e2e.demo --url "$$PARLEY_URL"
