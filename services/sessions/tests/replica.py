@@ -35,6 +35,11 @@ SPANISH: Speaks = ("es",), (Practice(language="en", level=Level.B1),)
 ENGLISH: Speaks = ("en",), (Practice(language="es", level=Level.B2),)
 
 
+CALM = """
+INSERT INTO pulses (sent_at, returned_at)
+SELECT at, at FROM (SELECT date_trunc('second', now()) - n * interval '1 s' AS at
+                    FROM generate_series($1::integer, 30) AS n) AS x
+"""
 AGO = "UPDATE chat_sessions SET " + ", ".join(
     f"{column} = {column} - $1::float * interval '1 s'"
     for column in ("created_at", "join_by", "connect_by", "active_at", "ends_at", "turn_since",
@@ -150,6 +155,10 @@ class Replica(Struct, frozen=True, kw_only=True):
         for user in (ana, ben):
             await self.hear(act(ParticipantConnected, user, session_id))
         return ana, ben, session_id
+
+    async def calm(self, ahead_s: int = 0) -> None:
+        """Pulses came round for half a minute, and will for so many seconds: none is late."""
+        await self.rows(CALM, -ahead_s)
 
     async def ago(self, seconds: float) -> None:
         """Let so many seconds pass in the life of all sessions."""

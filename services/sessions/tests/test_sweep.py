@@ -13,11 +13,6 @@ UPDATE match_requests SET since = since - interval '1 h', expires_at = now() - i
 WHERE status = 'pending'
 """
 LATE = "UPDATE chat_sessions SET join_by = now() - interval '1 s'"
-CALM = """
-INSERT INTO pulses (sent_at, returned_at)
-SELECT at, at FROM (SELECT date_trunc('second', now()) - n * interval '1 s' AS at
-                    FROM generate_series(0, 30) AS n) AS x
-"""
 
 
 async def test_a_request_expires_at_its_time_and_not_before(sessions: Replica) -> None:
@@ -69,7 +64,7 @@ async def test_a_user_held_for_long_makes_nobody_else_late(sessions: Replica) ->
 
 async def test_nobody_joins_and_the_session_is_abandoned(sessions: Replica) -> None:
     ana, ben, session_id = await sessions.talking_pair()
-    await sessions.rows(CALM)
+    await sessions.calm()
     await sessions.parts.sweep.meet_deadlines()
     assert (await sessions.state(ana)).session is not None
     await sessions.rows(LATE)
@@ -103,24 +98,24 @@ async def held(sessions: Replica, ana: UserId) -> bool:
 async def test_deadlines_wait_until_pulses_have_come_for_a_while(sessions: Replica) -> None:
     ana, _, _ = await sessions.talking_pair()
     assert await held(sessions, ana)
-    await sessions.rows(CALM)
+    await sessions.calm()
     assert not await held(sessions, ana)
 
 
 async def test_deadlines_wait_after_a_gap_in_the_pulses(sessions: Replica) -> None:
     ana, _, _ = await sessions.talking_pair()
-    await sessions.rows(CALM)
+    await sessions.calm()
     await sessions.rows("DELETE FROM pulses WHERE sent_at BETWEEN now() - interval '12 s' "
                         "AND now() - interval '7 s'")  # fmt: skip
     assert await held(sessions, ana)
     await sessions.rows("UPDATE pulses SET sent_at = sent_at - interval '1 h'")
-    await sessions.rows(CALM)
+    await sessions.calm()
     assert not await held(sessions, ana)
 
 
 async def test_deadlines_wait_while_pulses_cease(sessions: Replica) -> None:
     ana, _, _ = await sessions.talking_pair()
-    await sessions.rows(CALM)
+    await sessions.calm()
     await sessions.rows("DELETE FROM pulses WHERE sent_at > now() - interval '5 s'")
     assert await held(sessions, ana)
 
@@ -129,7 +124,7 @@ async def test_deadlines_wait_while_a_pulse_is_out_too_long_and_forget_a_lost_on
     sessions: Replica,
 ) -> None:
     ana, _, _ = await sessions.talking_pair()
-    await sessions.rows(CALM)
+    await sessions.calm()
     out = "UPDATE pulses SET returned_at = NULL WHERE sent_at = (SELECT sent_at FROM pulses " \
           "WHERE sent_at < now() - $1 * interval '1 s' ORDER BY sent_at DESC LIMIT 1)"  # fmt: skip
     await sessions.rows(out, 1.0)
@@ -143,7 +138,7 @@ async def test_deadlines_wait_while_a_pulse_is_out_too_long_and_forget_a_lost_on
 
 async def test_deadlines_wait_after_a_pulse_came_back_late(sessions: Replica) -> None:
     ana, _, _ = await sessions.talking_pair()
-    await sessions.rows(CALM)
+    await sessions.calm()
     await sessions.rows("UPDATE pulses SET returned_at = sent_at + interval '6 s' "
                         "WHERE sent_at < now() - interval '12 s'")  # fmt: skip
     assert await held(sessions, ana)
