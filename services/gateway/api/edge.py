@@ -113,7 +113,7 @@ class _Exchange:
 
     def _log(self) -> None:
         # The path without its query: nothing of what a caller typed stands in a log.
-        level = "debug" if self._scope["path"] in PROBES else "info"
+        level = "debug" if self._scope["path"] in PROBES or self._of_web_client() else "info"
         getattr(_log, level)(
             "call.answered",
             method=self._scope["method"],
@@ -121,3 +121,8 @@ class _Exchange:
             status=self.status,
             duration_ms=round((time.perf_counter() - self._began) * 1000, 2),
         )
+
+    def _of_web_client(self) -> bool:
+        """A page loads its files by the dozen, and each time it is opened."""
+        served = self.status is not None and self.status < 400
+        return served and not self._scope["path"].startswith(API_PREFIX)

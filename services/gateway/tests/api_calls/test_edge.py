@@ -100,6 +100,14 @@ async def test_the_access_log_names_path_and_status_and_nothing_a_caller_typed(a
     assert "typed-by-somebody" not in str(logs) and "Bearer" not in str(logs)
 
 
+async def test_the_access_log_is_silent_about_the_web_clients_files(api: Any) -> None:
+    with capture_logs() as logs:
+        await api.client.get("/")
+        await api.client.get("/nowhere.js")
+    levels = {log["path"]: log["log_level"] for log in logs}
+    assert levels == {"/": "debug", "/nowhere.js": "info"}
+
+
 async def test_side_work_that_fails_by_the_hundred_is_one_line_and_a_fault_always_one(
     api: Any,
 ) -> None:
