@@ -142,12 +142,16 @@ async def test_a_blocked_user_is_never_met(people: Crowd, who_blocks: int) -> No
         assert person.heard("match.found") == []
 
 
-async def test_a_block_while_both_wait_keeps_them_apart(people: Crowd) -> None:
+@pytest.mark.parametrize("who_blocks", [0, 1], ids=["the waiting", "the arriving"])
+async def test_a_block_while_somebody_waits_keeps_them_apart(
+    people: Crowd, who_blocks: int
+) -> None:
     """The block lands in the pool with the ticket's next attempt; then the other arrives."""
     ana = await people.arrive("Ana", SPANIARD)
     ben = await people.arrive("Ben", BRITON)
     await ana.ask(timeout="6s")
-    await ana.call("PUT", f"/blocks/{ben.id}")
+    blocker, blocked = (ana, ben) if who_blocks == 0 else (ben, ana)
+    await blocker.call("PUT", f"/blocks/{blocked.id}")
     await ben.ask(timeout="3s")
     await ben.hear("match.expired", deadline_s=6)
     carl = await people.arrive("Carl", BRITON)

@@ -21,6 +21,7 @@ from tests.e2e.stack import JWT_SECRET, Stack
 from tests.e2e.stores import Census, Stores
 
 FOREIGN = "https://evil.example"
+GUESS = "01935000-0000-7000-8000-000000000051"
 LIVING_KEYS = ("gateway:limit:", "{pool}:sweep")
 """Rate counters, and the lock of a sweep, which comes and goes by itself."""
 
@@ -55,6 +56,10 @@ def profile(**changes: Any) -> bytes:
 
 def practice(*tags: str) -> list[dict[str, str]]:
     return [{"language": tag, "level": "B1"} for tag in tags]
+
+
+def complaint(session: str = GUESS, reason: str = "spam", details: str = "") -> bytes:
+    return msgspec.json.encode({"session_id": session, "reason": reason, "details": details})
 
 
 MANY = [f"{a}{b}" for a in "abcdefghij" for b in "abcdefghijklmnopqrst"]
@@ -105,6 +110,28 @@ BAD = {
     ),
     "register 1 MB": Bad(
         413, "body-too-large", path="/users", body=profile(display_name="x" * 10**6)
+    ),
+    "register relay only": Bad(
+        422, "relay-unavailable", path="/users", body=profile(relay_only=True), detail="relay"
+    ),
+    "become relay only": Bad(
+        422, "relay-unavailable", "PATCH", "/users/me", b'{"relay_only": true}', detail="relay"
+    ),
+    "rate nothing": Bad(404, "unknown-session", path="/sessions/x/feedback", body=b'{"rating": 5}'),
+    "rate a guess": Bad(
+        404, "unknown-session", path=f"/sessions/{GUESS}/feedback", body=b'{"rating": 5}'
+    ),
+    "rate 6": Bad(422, "invalid-body", path=f"/sessions/{GUESS}/feedback", body=b'{"rating": 6}'),
+    "rate in words": Bad(
+        422, "invalid-body", path=f"/sessions/{GUESS}/feedback", body=b'{"rating": "5"}'
+    ),
+    "report a guess": Bad(404, "unknown-session", path="/reports", body=complaint()),
+    "report no session": Bad(404, "unknown-session", path="/reports", body=complaint(session="x")),
+    "report for nothing": Bad(
+        422, "invalid-body", path="/reports", body=complaint(reason="ugly"), detail="/reason"
+    ),
+    "report a novel": Bad(
+        422, "invalid-body", path="/reports", body=complaint(details="x" * 2001), detail="2000"
     ),
     "register broken": Bad(400, "malformed-json", path="/users", body=b"}{"),
 }
