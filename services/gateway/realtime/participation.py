@@ -31,9 +31,10 @@ from shared.events import (
     ParticipantJoined,
     ParticipantLeft,
 )
+from shared.logging import Seldom
 from shared.messaging import Publisher
 
-_log = structlog.get_logger()
+_outage = Seldom(structlog.get_logger())
 
 
 class Said(Struct, frozen=True):
@@ -88,10 +89,9 @@ class Participant:
 
     def _give_up(self, error: Unavailable) -> None:
         """What follows a failure waits no time-out of its own: it would only arrive late."""
+        _outage.warning("participation.unavailable", what=error.what, said=len(self._waiting))
         while self._waiting:
-            said = self._waiting.popleft()
-            _log.warning("participation.not_published", user_id=self._connection.user_id)
-            self._connection.say(unavailable(said.frame, error))
+            self._connection.say(unavailable(self._waiting.popleft().frame, error))
 
 
 def unavailable(said: ClientFrame, error: Unavailable) -> Error:
@@ -100,7 +100,8 @@ def unavailable(said: ClientFrame, error: Unavailable) -> Error:
         "type": str(said.__struct_config__.tag),
         "retry_after_s": f"{error.retry_after_s:g}",
     }
-    return Error(code="unavailable", message=f"Not now: {error}.", about=about, id=said.id)
+    message = "This cannot be passed on now; say it again after a while."
+    return Error(code="unavailable", message=message, about=about, id=said.id)
 
 
 def _event(said: Participation, connection: Connection, session: LiveSession) -> AnyEvent:

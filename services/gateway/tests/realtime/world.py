@@ -23,6 +23,7 @@ from shared.errors import Refused, Unavailable
 from shared.events import StateChanged
 from shared.identifiers import UserId
 from shared.memory import Memory
+from shared.messaging import Publisher
 from shared.ops import Ops
 from shared.requests import GetState, GetVersions
 from shared.runner import every
@@ -86,6 +87,7 @@ class World:
         self.redis_url = redis_url
         self.sessions = Sessions()
         self.publisher = RecordingPublisher()
+        self.bus: Publisher = self.publisher
         self._stack = stack
         self._tasks = tasks
         self._loops: list[asyncio.Task[None]] = []
@@ -103,7 +105,7 @@ class World:
         bells = Memory.open(settings.redis_url, Seconds(3), 2)
         for one in (memory, bells):
             self._stack.push_async_callback(one.close)
-        gateway = Gateway(settings, name, memory, self.sessions.asker, self.publisher, Ops())
+        gateway = Gateway(settings, name, memory, self.sessions.asker, self.bus, Ops())
         doorbell = Doorbell(bells, name, settings)
         await doorbell.keep(memory)
         self._loop(doorbell.listen(gateway.refresh.rung, gateway.relay.wake))
