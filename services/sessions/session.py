@@ -135,12 +135,17 @@ def _joined(
     now: datetime,
     limits: Limits,
 ) -> Record:
-    """A newer connection begins anew, together with the partner; a talk goes on meanwhile."""
+    """A page on a newer connection begins anew, together with the partner; a talk goes on meanwhile.
+
+    Who is connected on a newer connection without having joined there, merely lost the socket:
+    there is nothing to negotiate.
+    """
     generation = record.generation
     if connection_id != side.connection_id:
+        if not (connected and side.joined):
+            generation += 1
         connected = connected or record.status is SessionStatus.ACTIVE
         joined = replace(side, connection_id=connection_id, connected=connected)
-        generation += 1
     elif connected and not side.connected:
         joined = replace(side, connected=True)
     else:

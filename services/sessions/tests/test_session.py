@@ -166,6 +166,14 @@ def test_a_reload_while_connecting_has_to_connect_again() -> None:
     assert so_far(connects(ANA, 2), record=record).status is SessionStatus.ACTIVE
 
 
+@pytest.mark.parametrize("live", [CONNECTING, ACTIVE])
+def test_a_lost_socket_negotiates_nothing_anew(live: Record) -> None:
+    record = so_far(connects(ANA, 2), record=live)
+    assert record.generation == live.generation
+    assert so_far(does(ParticipantLeft, ANA, 1), record=record) is record
+    assert so_far(connects(BEN), record=record).status is SessionStatus.ACTIVE
+
+
 def test_a_reload_while_talking_goes_on_talking() -> None:
     record = so_far(joins(ANA, 2), connects(ANA, 2), at_s=60, record=ACTIVE)
     assert record.status is SessionStatus.ACTIVE
