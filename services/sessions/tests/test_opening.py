@@ -7,7 +7,7 @@ from shared.domain import Idempotency, Level, Practice, RequestStatus
 from shared.errors import Refused
 from shared.events import RequestEnded, StateChanged, TicketClosed, TicketOpened
 from shared.identifiers import RequestId, UserId, new_id
-from shared.requests import BlockUser, CancelRequest, GetRequest, OpenRequest
+from shared.requests import BlockUser, CancelRequest, ChangeProfile, GetRequest, OpenRequest
 
 DUTCH = (Practice(language="nl", level=Level.A2),)
 
@@ -40,6 +40,15 @@ async def test_given_and_profile_languages_may_not_overlap(sessions: Replica) ->
     asked = OpenRequest(user_id=ana, timeout_s=60, native_languages=("en",))
     assert (await refusal(sessions.ask(asked))).code == "languages-overlap"
     assert (await sessions.state(ana)).version == 1
+
+
+async def test_who_wants_a_relay_only_waits_where_there_is_one(sessions: Replica) -> None:
+    ana = await sessions.register()
+    state = await sessions.ask(ChangeProfile(user_id=ana, relay_only=True))
+    without = OpenRequest(user_id=ana, timeout_s=60, can_relay=False)
+    assert (await refusal(sessions.ask(without))).code == "relay-unavailable"
+    assert await sessions.state(ana) == state
+    assert (await sessions.open(ana)).request.status is RequestStatus.PENDING
 
 
 async def test_who_is_in_a_live_session_opens_nothing(sessions: Replica) -> None:
