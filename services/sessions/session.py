@@ -135,9 +135,9 @@ def _joined(
     now: datetime,
     limits: Limits,
 ) -> Record:
-    """A page on a newer connection begins anew, together with the partner; a talk goes on meanwhile.
+    """A newer page begins anew, together with the partner; a talk goes on meanwhile.
 
-    Who is connected on a newer connection without having joined there, merely lost the socket:
+    Who is connected on a newer connection without having joined there merely lost the socket:
     there is nothing to negotiate.
     """
     generation = record.generation

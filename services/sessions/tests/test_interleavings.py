@@ -61,17 +61,21 @@ async def pair(sessions: Replica) -> Pair:
 
 
 def doings(of: Pair, dice: random.Random) -> list[Doing]:
-    """Both join and connect, perhaps on a newer connection; one to three things end it. All twice,
-    in any order."""
+    """Both join and connect, perhaps on a newer connection, or one never comes and it gets late;
+    one to three things end it. All twice, in any order."""
 
     def acts(kind: type[Act], user: UserId, connection: ConnectionId) -> Doing:
         event = act(kind, user, of.session_id, connection, dice.choice(list(FailReason)))
         return lambda replica: replica.hear(event)
 
+    def late(replica: Replica) -> Awaitable[object]:
+        return be_late(replica, of.session_id)
+
+    here = dice.choice([of.users, of.users, of.users[:1]])
     begun = [
         acts(kind, user, connection)
         for kind in (ParticipantJoined, ParticipantConnected)
-        for user in of.users
+        for user in here
         for connection in dice.sample(of.connections, dice.randint(1, 2))
         if dice.random() < 0.9
     ]
@@ -83,9 +87,10 @@ def doings(of: Pair, dice: random.Random) -> list[Doing]:
         ),
         lambda replica: go_offline(replica, one, of.session_id),
         lambda replica: block(replica, one, other),
-        lambda replica: be_late(replica, of.session_id),
+        late,
     ]
-    both = [*begun, *dice.sample(possible, dice.randint(1, 3))] * 2
+    ending = dice.sample(possible, dice.randint(1, 3)) if len(here) == 2 else [late]
+    both = [*begun, *ending] * 2
     dice.shuffle(both)
     return both
 
