@@ -179,6 +179,36 @@ async def test_who_waits_is_told_so_until_it_is_over(world: World) -> None:
             await socket.next(0.5)
 
 
+async def test_a_talk_is_told_as_it_goes_on_and_whole_to_who_comes_back(world: World) -> None:
+    life, running = world.sessions.register(), await world.gateway()
+    life.ask()
+    life.match()
+    async with world.person(running, life) as socket:
+        await running.hear(life.join())
+        await socket.silent()
+        await running.hear(life.join())
+        connecting = await socket.hear("session.connecting")
+        assert (connecting["generation"], connecting["session_id"]) == (2, "s2")
+        await running.hear(life.connect())
+        active = await socket.hear("session.active")
+        assert active["turn"]["language"] == active["topics"]["language"] == "es"
+        assert len(active["topics"]["prompts"]) == 3 and not active["topics"]["fallback"]
+        await running.hear(life.turn())
+        turn = await socket.hear("session.turn")
+        assert turn["turn"]["number"] == 1 and turn["topics"]["language"] == "en"
+    async with world.socket(running) as socket:
+        await socket.say(type="hello", token=world.token(life.user_id))
+        session = (await socket.hear("welcome"))["session"]
+        assert (session["status"], session["generation"]) == ("active", 2)
+        assert (session["turn"], session["topics"]) == (turn["turn"], turn["topics"])
+        assert session["ice"]["ice_transport_policy"] == "all"
+        await running.hear(life.join_again())
+        assert (await socket.hear("session.active"))["generation"] == 3
+        await running.hear(life.hang_up())
+        ended = await socket.hear("session.ended")
+        assert (ended["by_you"], ended["practised_s"]) == (False, 0)
+
+
 async def test_a_client_that_reads_nothing_is_evicted(world: World) -> None:
     running = await world.gateway(
         send_timeout_s=Seconds(0.3), send_buffer_bytes=4096, frames_waiting_max=100_000

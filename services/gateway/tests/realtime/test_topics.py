@@ -20,8 +20,8 @@ def turn(number: int, language: str = "es", level: Level | None = Level.B1) -> T
     return Turn(number=number, language=language, since=NOON, until=until, level=level)
 
 
-def test_there_are_catalogues_in_five_languages() -> None:
-    assert set(CATALOGUES) == {"en", "es", "fr", "de", "pt"}
+def test_there_are_catalogues_in_five_languages_at_least() -> None:
+    assert set(CATALOGUES) >= {"en", "es", "fr", "de", "pt"}
 
 
 @pytest.mark.parametrize("language", CATALOGUES)
