@@ -220,7 +220,7 @@ async def test_a_lost_ring_costs_no_more_than_a_round(world: World) -> None:
     here, there = await world.gateway(), await world.gateway()
     two = await met(world, here)
     async with talking(world, two, here, there) as (ana, ben):
-        there.gateway.relay.wake = lambda _: None  # type: ignore[method-assign]
+        there.gateway.relay.wake = lambda user_ids: None  # type: ignore[method-assign]
         here.gateway.cards.ring_relayed = _nobody  # type: ignore[method-assign]
         await ana.say(**two.signal())
         await ben.hear("signal")
