@@ -31,5 +31,11 @@ def turn(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Turn]:
 @pytest.fixture
 def web(stacks: Stacks, turn: Turn) -> Stack:
     """Two gateways and one of each other service, with a relay and little patience."""
-    settings = (*turn.settings, ("SESSION_JOIN_TIMEOUT", f"{JOIN_TIMEOUT_S}s"))
-    return stacks.use(Shape(matchers=1, sessions=1, settings=settings))
+    settings = {
+        "SESSION_JOIN_TIMEOUT": f"{JOIN_TIMEOUT_S}s",
+        # Tests write faster than people.
+        "CHATS_BURST_MAX": "200",
+        "CHATS_PER_S_MAX": "200",
+    }
+    everything = (*turn.settings, *settings.items())
+    return stacks.use(Shape(matchers=1, sessions=1, settings=everything))

@@ -59,8 +59,10 @@ class Visitor:
     def button(self, name: str) -> Locator:
         return self.page.get_by_role("button", name=name, exact=True)
 
-    def messages(self) -> Locator:
-        return self.page.get_by_role("log", name="Messages").get_by_role("listitem")
+    async def texts(self) -> list[str]:
+        """What stands in the conversation beside the call, oldest first."""
+        messages = self.page.get_by_role("log", name="Messages").get_by_role("listitem")
+        return await messages.get_by_role("paragraph").all_inner_texts()
 
     # What a person does
 
@@ -79,7 +81,8 @@ class Visitor:
         """Type a language's name into a picker and take what it offers."""
         box = self.page.get_by_role("combobox", name=picker)
         await box.press_sequentially(language)
-        await self.page.get_by_role("option", name=language).first.click()
+        offered = self.page.get_by_role("listbox", name=picker)
+        await offered.get_by_role("option", name=language).first.click()
         await expect(self.button(f"Remove {language}")).to_be_visible()
 
     async def find_partner(self) -> None:
@@ -110,6 +113,11 @@ class Visitor:
     async def every_statistic(self) -> list[dict[str, Any]]:
         reports: list[dict[str, Any]] = await self.page.evaluate(STATISTICS)
         return reports
+
+    async def connections(self) -> int:
+        """How many peer connections this page has made since it was loaded."""
+        count: int = await self.page.evaluate("window.watchedConnections.length")
+        return count
 
     async def energy(self) -> float:
         """What was heard so far over the connections that are open now."""
