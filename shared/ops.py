@@ -1,4 +1,5 @@
-"""The operations port: `/healthz` says the process lives, `/readyz` whether it can work."""
+"""The operations port: `/healthz` says the process lives, `/readyz` whether it can work, `/metrics`
+how it does."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -6,9 +7,15 @@ from collections.abc import Awaitable, Callable
 import msgspec
 from msgspec import Struct
 
+from shared import metrics
+
 PROBE_TIMEOUT_S = 2.0
 REQUEST_TIMEOUT_S = 5.0
 REQUEST_LINES_MAX = 100
+JSON = "application/json"
+
+_ready = metrics.gauge("parley_ready", "1 while the process can work: all its checks pass.")
+_check = metrics.gauge("parley_check_ok", "1 while this check of readiness passes.", "check")
 
 
 class Readiness(Struct, frozen=True):
@@ -39,6 +46,15 @@ class Ops:
             checks["process"] = "stopping" if self.stopping else "starting"
         return Readiness(all(outcome == "ok" for outcome in checks.values()), checks)
 
+    async def exposition(self) -> bytes:
+        """All figures, those of readiness as it is at this moment."""
+        readiness = await self.readiness()
+        _ready.set(readiness.ready)
+        for name in self._checks:
+            _check.labels(name).set(readiness.checks[name] == "ok")
+        # In a thread: with a thousand series it takes longer than a call may be held up.
+        return await asyncio.to_thread(metrics.exposition)
+
     async def listen(self, host: str, port: int) -> None:
         """Serve on `port`; 0 is off."""
         if port:
@@ -53,22 +69,24 @@ class Ops:
         try:
             async with asyncio.timeout(REQUEST_TIMEOUT_S):
                 path = await _read_path(reader)
-                status, body = await self._answer(path)
-                writer.write(_response(status, body))
+                writer.write(_response(*await self._answer(path)))
                 await writer.drain()
         except (TimeoutError, ValueError, OSError, asyncio.IncompleteReadError):
             pass  # whoever asked is gone or does not speak HTTP
         finally:
             writer.close()
 
-    async def _answer(self, path: str) -> tuple[str, bytes]:
+    async def _answer(self, path: str) -> tuple[str, str, bytes]:
+        """Status line, content type and body."""
         if path == "/healthz":
-            return "200 OK", b'{"alive":true}'
+            return "200 OK", JSON, b'{"alive":true}'
+        if path == "/metrics":
+            return "200 OK", metrics.CONTENT_TYPE, await self.exposition()
         if path == "/readyz":
             readiness = await self.readiness()
             status = "200 OK" if readiness.ready else "503 Service Unavailable"
-            return status, msgspec.json.encode(readiness)
-        return "404 Not Found", b'{"error":"unknown path"}'
+            return status, JSON, msgspec.json.encode(readiness)
+        return "404 Not Found", JSON, b'{"error":"unknown path"}'
 
 
 async def _outcome(probe: Callable[[], Awaitable[object]]) -> str:
@@ -93,9 +111,9 @@ async def _read_path(reader: asyncio.StreamReader) -> str:
     return path.partition("?")[0]
 
 
-def _response(status: str, body: bytes) -> bytes:
+def _response(status: str, content_type: str, body: bytes) -> bytes:
     head = (
-        f"HTTP/1.1 {status}\r\ncontent-type: application/json\r\n"
+        f"HTTP/1.1 {status}\r\ncontent-type: {content_type}\r\n"
         f"content-length: {len(body)}\r\nconnection: close\r\n\r\n"
     )
     return head.encode("latin-1") + body

@@ -16,7 +16,7 @@ import structlog
 import uvloop
 from msgspec import Struct
 
-from shared import config, logging
+from shared import config, logging, metrics
 from shared.config import CommonSettings
 from shared.errors import ParleyError, SettingsError, TopologyMismatch
 from shared.identifiers import new_id
@@ -87,6 +87,7 @@ def run(service: str, settings_type: type[S], serve: Serve[S]) -> None:
         sys.exit(f"{service} cannot start: {error}")
     instance = f"{service}-{new_id()[-8:]}"
     logging.configure(service, settings.log_level, instance)
+    metrics.describe_process(service, instance)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         code = runner.run(_live(service, instance, settings, serve))
     sys.exit(code)
@@ -128,6 +129,7 @@ async def _work(
                 name=service, instance=instance, stack=stack, tasks=tasks, stopping=stopping,
                 ops=ops, drains=[],
             )  # fmt: skip
+            tasks.create_task(metrics.watch_lag(), name="lag")
             building = tasks.create_task(_built(serve(settings, runtime), ops), name="serve")
             await stopping.wait()
             log.info("process.stopping")

@@ -68,8 +68,23 @@ async def test_not_ready_while_stopping(ops: Ops, unused_tcp_port: int) -> None:
     assert await readiness(unused_tcp_port) == (503, Readiness(False, {"process": "stopping"}))
 
 
+async def test_the_figures_are_shown_with_the_checks_as_they_are(
+    ops: Ops, unused_tcp_port: int
+) -> None:
+    ops.check("redis", fine)
+    ops.check("rabbitmq", broken)
+    status, body = await get(unused_tcp_port, "/metrics")
+    lines = body.decode().splitlines()
+    assert status == 200
+    assert "parley_ready 0.0" in lines
+    assert 'parley_check_ok{check="redis"} 1.0' in lines
+    assert 'parley_check_ok{check="rabbitmq"} 0.0' in lines
+    ops.check("rabbitmq", fine)
+    assert "parley_ready 1.0" in (await get(unused_tcp_port, "/metrics"))[1].decode().splitlines()
+
+
 async def test_unknown_paths_and_nonsense_harm_nobody(ops: Ops, unused_tcp_port: int) -> None:
-    assert (await get(unused_tcp_port, "/metrics"))[0] == 404
+    assert (await get(unused_tcp_port, "/elsewhere"))[0] == 404
     assert (await fetch(unused_tcp_port, "\r\n\r\n"))[0] == 0
     assert (await fetch(unused_tcp_port, "POST /readyz HTTP/1.1\r\n\r\n"))[0] == 0
     assert (await get(unused_tcp_port, "/healthz"))[0] == 200

@@ -19,6 +19,8 @@ FORBIDDEN = (
     ("services/sessions/session.py", "shared.runner", "Pure modules"),
     ("services/sessions/config.py", "aio_pika", "AMQP is spoken in shared.bus alone"),
     ("services/matcher/sweep.py", "redis.asyncio", "Redis is spoken"),
+    ("services/sessions/session.py", "prometheus_client", "Pure modules"),
+    ("services/matcher/pairing.py", "prometheus_client", "Figures are kept by shared.metrics"),
     ("services/sessions/transitions.py", "asyncpg", "SQL is spoken"),
     ("services/sessions/config.py", "starlette", "HTTP and WebSockets are the gateway's"),
 )
