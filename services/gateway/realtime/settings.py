@@ -36,8 +36,9 @@ class RealtimeSettings(ApiSettings, frozen=True, kw_only=True):
     chats_burst_max: int = 10
     # Said by one socket while Redis answers what it said before: a dozen offers.
     relay_waiting_bytes_max: int = 64 * 1024
-    # Read for one socket at once. Four of the largest frames: the rest waits in the stream.
-    relay_batch: int = 4
+    # Read for one socket at once, up to 16 KiB each: with the buffers below a client that does not
+    # read holds some 200 KiB. The rest waits in the stream.
+    relay_batch: int = 3
     # What a page that was reloaded can still read: an hour's chat, and some negotiations.
     relay_length_max: int = 500
     # Messages whose repetition is noticed: as many as two people say in a long talk.
@@ -48,9 +49,10 @@ class RealtimeSettings(ApiSettings, frozen=True, kw_only=True):
     send_timeout_s: Seconds = Seconds(10)
     # Bytes of one socket in the kernel: a dozen of the largest frames.
     send_buffer_bytes: int = 64 * 1024
-    # WebSocket-level pings find dead sockets within this plus the time for an answer.
+    # WebSocket-level pings find dead sockets, and readers that stalled, within this plus the time
+    # for an answer: 15 s at most are promised.
     heartbeat_s: Seconds = Seconds(10)
-    heartbeat_timeout_s: Seconds = Seconds(5)
+    heartbeat_timeout_s: Seconds = Seconds(4)
     # How often somebody who waits is told so.
     waiting_interval_s: Seconds = Seconds(10)
 

@@ -49,6 +49,9 @@ class SocketProtocol(WebSocketsSansIOProtocol):
 
     def keepalive_timeout(self) -> None:
         self.evict(CloseCode.SILENT, "no answer to a ping")
+        if not self.writable.is_set():
+            # It has not read what was said before: no last words, and a writer that waits for it.
+            self.transport.abort()
 
     def handle_parser_exception(self) -> None:
         """A frame over the size limit gets our close code; the rest is the library's business."""
