@@ -75,7 +75,7 @@ fmt: prepare ## format the code
 # dev holds every other group, so it is made first and the others are bound to its versions.
 lock: prepare ## bring requirements/ up to date with pyproject.toml (ARGS=--upgrade for newer ones)
 	@$(PY) -m pip install --quiet --disable-pip-version-check uv
-	@for group in dev gateway matcher sessions; do \
+	@for group in dev gateway matcher migrate sessions; do \
 		$(PY) -m uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 			--no-emit-index-url --no-emit-find-links --no-annotate --custom-compile-command "make lock" \
 			$$(test $$group = dev || echo --constraint requirements/dev.txt) $(filter --upgrade%,$(ARGS)) \
