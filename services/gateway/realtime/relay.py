@@ -62,7 +62,8 @@ class Relay:
         for n, verdict in zip(passing, appended, strict=True):
             if verdict < 0:
                 refusals[n] = _unknown(sayings[n].frame)
-        if any(verdict > 0 for verdict in appended):
+        if any(verdict >= 0 for verdict in appended):
+            # Also for what was there already: the answer to the first try may have been lost.
             self.wake([connection.user_id, partner])
             await self._cards.ring_relayed(partner)
         return refusals
