@@ -130,11 +130,12 @@ export class Call {
 
   /** @param {boolean} recovered whether no frame of the partner was lost */
   welcomed(recovered) {
-    const anew = !recovered || this.#takingOver;
+    const anew = this.#takingOver || (!recovered && this.#participation.elsewhere);
     this.#takingOver = false;
     this.#participation.again();
     if (!this.#calling || this.#session === null) return;
     if (anew && this.#session.status !== "waiting") this.#join();
+    else if (!recovered) this.#ice.restart();
     this.#peer?.resend();
     this.#recovery.hasten();
   }

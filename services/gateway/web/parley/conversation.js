@@ -8,6 +8,8 @@ import { NOTHING, apply } from "./state.js";
 
 /** What the server does not know, or could not take, is looked at or said again after this. */
 const AGAIN_MS = 2_000;
+/** What was not relayed, though it could have been. */
+const REFUSED = { "too-many-signals": "signal", "too-many-messages": "chat" };
 
 /** @typedef {import("./types.js").Frame} Frame */
 
@@ -106,18 +108,17 @@ export class Conversation {
   }
 
   #refused(/** @type {Frame} */ { code, about, id }) {
-    if (code === "too-many-signals") this.call.resendSoon();
+    const unheard = code === "unavailable" ? about?.type : REFUSED[code];
+    if (unheard === "signal") this.call.resendSoon();
+    if (unheard === "chat") this.#later(() => this.chat.flush());
     if (code === "invalid-frame") this.chat.refuse(id);
-    // The server knows better what is open: have it say so. What it could not take, say again.
+    // The server knows better what is open: have it say so.
     const live = about?.session_id === this.state.session?.session_id;
-    if (code === "unknown-session" && live) this.#lookAgain(() => this.link.send({ type: "hello" }));
-    if (code === "too-many-messages" || (code === "unavailable" && about?.type === "chat")) {
-      this.#lookAgain(() => this.chat.flush());
-    }
+    if (code === "unknown-session" && live) this.#later(() => this.link.send({ type: "hello" }));
   }
 
-  #lookAgain(/** @type {() => void} */ look) {
+  #later(/** @type {() => void} */ act) {
     clearTimeout(this.#again);
-    this.#again = setTimeout(look, AGAIN_MS);
+    this.#again = setTimeout(act, AGAIN_MS);
   }
 }

@@ -39,11 +39,16 @@ export class Participation {
   join() {
     const { status, generation } = this.#required;
     const above = status === "waiting" ? -1 : generation;
-    if (status !== "waiting" && this.#joinedOn === this.#link.serial) this.#link.reopen();
+    if (status !== "waiting" && !this.elsewhere) this.#link.reopen();
     this.#insist({ type: "session.join" }, (session) =>
       session.status === "waiting" ? session.joined : session.generation > above,
     );
     return above;
+  }
+
+  /** Whether joining was said on another socket than the present one. */
+  get elsewhere() {
+    return this.#joinedOn !== this.#link.serial;
   }
 
   connected() {
