@@ -5,6 +5,7 @@
 #   make up SESSION_TURN=1m                    a setting of the services
 #   make up TLS=1                              HTTPS, for the phones of the local network too
 #   make test T=services/matcher               only these tests
+#   make partner NATIVE=es PRACTICE=en         a robot to talk with (LEVEL=B1 NAME=Robot COUNT=1)
 #   make bench S=arrive                        a scenario
 #   make dead-letters ARGS="replay matcher.inbox"
 #   make reports ARGS="close 0198… --note 'warned'"
@@ -21,7 +22,7 @@ IN_STACK := test -f $(LOCAL)/env || { echo "parley: the stack is not up, run: ma
 	set -a; . $(LOCAL)/env; set +a;
 
 .DEFAULT_GOAL := help
-.PHONY: help up down clean logs migrate dead-letters reports demo bench test check fmt lint type lock languages house prepare \
+.PHONY: help up down clean logs migrate dead-letters reports demo partner bench test check fmt lint type lock languages house prepare \
 	prepare-tests prepare-browser
 
 help: ## list what there is
@@ -51,6 +52,12 @@ reports: prepare ## list or close reports of users (ARGS="list [--all]|close ID 
 
 demo: prepare ## watch a handful of people find partners in the running stack
 	@$(IN_STACK) $(PY) -m tests.e2e.demo --url "$$PARLEY_URL"
+
+partner: prepare-browser ## keep a robot that talks with you (NATIVE=es PRACTICE=en); ends on Ctrl-C
+	@test -n "$(NATIVE)" -a -n "$(PRACTICE)" || \
+		{ echo "parley: which languages? like: make partner NATIVE=es PRACTICE=en" >&2; exit 1; }
+	@$(IN_STACK) exec $(PY) -m tests.e2e.robot --native "$(NATIVE)" --practice "$(PRACTICE)" \
+		--level "$(or $(LEVEL),B1)" --name "$(or $(NAME),Robot)" --count "$(or $(COUNT),1)"
 
 bench: prepare ## measure a scenario (S=arrive)
 	@$(IN_STACK) $(PY) -m bench $(S)
