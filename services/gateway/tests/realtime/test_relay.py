@@ -179,6 +179,12 @@ async def test_a_signal_waits_until_its_generation_was_told(world: World) -> Non
         await here.hear(anas)
         await ana.hear("session.connecting")
         await ana.say(**two.signal(3))
+
+        async def relayed_already() -> None:
+            assert 1 in (await kept(here.memory, two.session_id)).values()
+
+        await eventually(relayed_already)
+        there.gateway.relay.wake([two.ben.user_id])
         await ben.silent()
         await here.hear(bens)
         assert (await ben.hear("session.connecting"))["generation"] == 3
