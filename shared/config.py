@@ -44,6 +44,12 @@ class BusSettings(Settings, frozen=True, kw_only=True):
     """Publishes awaiting their confirm: 32 gave 4,700/s, 128 7,900/s, 512 10,800/s, 1 1,400/s."""
     amqp_message_bytes_max: int = 1_048_576
     """No event comes near 1 MiB; what does is a fault or an attack."""
+    amqp_watch_interval_s: Seconds = Seconds(15)
+    """Between two looks at the length of the inbox and its dead letters: as often as figures are
+    usually read."""
+    amqp_watch_dead_s: Seconds = Seconds(300)
+    """The oldest dead letter is taken in hand again after this, or when their number changes: each
+    look counts as a delivery at the broker, which allows a million."""
     amqp_drain_timeout_s: Seconds = Seconds(6)
     """What is in hand at a stop may take this long; the whole stop has 10 s."""
     handler_failures_max: int = 20

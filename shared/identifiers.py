@@ -29,3 +29,10 @@ def new_id() -> str:
 
 def new_event_id() -> EventId:
     return EventId(new_id())
+
+
+def minted_at_s(id: str) -> float | None:
+    """When a UUIDv7 was minted, seconds since 1970 to the millisecond; None of anything else."""
+    if not is_id(id) or id[14] != "7":
+        return None
+    return int(id[:8] + id[9:13], 16) / 1000

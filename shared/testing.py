@@ -8,14 +8,14 @@ from typing import Any, TypeVar, overload
 
 import msgspec
 
-from shared import events, requests
+from shared import events, metrics, requests
 from shared.errors import Unavailable
 from shared.events import AnyEvent
 from shared.messaging import Encoded, answer_decoder, encoded
 from shared.proxy import Proxy
 from shared.requests import Request
 
-__all__ = ["Proxy", "RecordingPublisher", "ScriptedAsker", "eventually"]
+__all__ = ["Proxy", "RecordingPublisher", "Rise", "ScriptedAsker", "eventually"]
 
 A = TypeVar("A")
 E = TypeVar("E")
@@ -39,6 +39,22 @@ async def eventually(check: Callable[[], Any], deadline_s: float = 5.0) -> Any:
             if time.monotonic() > until:
                 raise
         await asyncio.sleep(POLL_S)
+
+
+class Rise:
+    """How much a series of the process's figures has risen since this was made."""
+
+    def __init__(self, name: str, **labels: str) -> None:
+        self._name, self._labels = name, labels
+        self._before = metrics.value(name, **labels)
+
+    @property
+    def by(self) -> float:
+        return metrics.value(self._name, **self._labels) - self._before
+
+    def reaches(self, amount: float) -> None:
+        """For `eventually`."""
+        assert self.by == amount, (self._name, self._labels, self.by)
 
 
 class RecordingPublisher:

@@ -12,13 +12,14 @@ from typing import Any, TypeVar
 
 import structlog
 
-from shared.bus import topology
+from shared.bus import metrics, topology
 from shared.bus.answering import Answering
 from shared.bus.asking import Asking
 from shared.bus.consuming import Delivery, Subscription
 from shared.bus.inbox import Inbox
 from shared.bus.link import Link
 from shared.bus.publishing import Publishing
+from shared.bus.watching import Watching
 from shared.config import BusSettings
 from shared.errors import Unavailable
 from shared.events import AnyEvent
@@ -102,6 +103,7 @@ class Bus:
         """
         queue = topology.inbox_of(self._service)
         inbox = Inbox(queue, handlers, self._publishing, self._settings, self._stopping)
+        self._watch(queue)
         await self._subscribe(queue, prefetch, inbox.handle)
 
     async def answer(
@@ -171,6 +173,14 @@ class Bus:
         with contextlib.suppress(Unavailable):  # A broker just lost is waited for, as ever after.
             await link.open(subscription)
         self._tasks.create_task(link.keep(subscription), name=link.name)
+
+    def _watch(self, queue: str) -> None:
+        """Not among the links that readiness asks for: nobody's work waits for a figure."""
+        metrics.tend(queue)
+        link = Link(self._url, f"{self._service}.watching", self._settings, declares=False)
+        watching = Watching(link, queue, self._settings)
+        self._tasks.create_task(link.keep(watching), name=link.name)
+        self._tasks.create_task(watching.watch(), name=f"{link.name}.round")
 
 
 class _Closed(Exception):

@@ -11,6 +11,7 @@ from aio_pika.abc import AbstractIncomingMessage
 from msgspec import Struct
 
 from shared import requests
+from shared.bus import metrics
 from shared.bus.consuming import Delivery
 from shared.bus.messages import TIMEOUT_MS, reply_message
 from shared.bus.publishing import Publishing
@@ -55,28 +56,33 @@ class Answering:
         message = delivery.message
         received = time.monotonic()
         structlog.contextvars.bind_contextvars(correlation_id=message.correlation_id)
-        outcome, body = await self._answer(message)
+        kind, outcome, body = await self._answer(message)
         left_s = received + _timeout_s(message) - time.monotonic()
+        metrics.ANSWERING.labels(kind).observe(time.monotonic() - received)
+        metrics.ANSWERED.labels(kind, outcome if left_s > 0 else "late").inc()
         if left_s > 0:
             await self._reply(message, outcome, body, left_s)
         else:
             log.warning("request.answered_too_late", type=message.type)
         await delivery.acknowledge()
 
-    async def _answer(self, message: AbstractIncomingMessage) -> tuple[Outcome, bytes]:
+    async def _answer(self, message: AbstractIncomingMessage) -> tuple[str, Outcome, bytes]:
+        """The type of the request, `unknown` if it cannot be read; what to reply."""
+        kind = "unknown"
         try:
             request = requests.decode(message.body)
+            kind = str(request.__struct_config__.tag)
             answer = await self._answerers[type(request)](request)
-            return Outcome.ANSWERED, msgspec.json.encode(answer)
+            return kind, Outcome.ANSWERED, msgspec.json.encode(answer)
         except Refused as error:
             refusal = Refusal(error.code, error.detail, error.about)
-            return Outcome.REFUSED, msgspec.json.encode(refusal)
+            return kind, Outcome.REFUSED, msgspec.json.encode(refusal)
         except Unavailable as error:
             log.warning("request.unavailable", type=message.type, error=str(error))
-            return Outcome.UNAVAILABLE, b"{}"
+            return kind, Outcome.UNAVAILABLE, b"{}"
         except Exception:  # the asker is told, the cause is ours to find
             log.exception("request.failed", type=message.type)
-            return Outcome.FAILED, b"{}"
+            return kind, Outcome.FAILED, b"{}"
 
     async def _reply(
         self, message: AbstractIncomingMessage, outcome: Outcome, body: bytes, left_s: float

@@ -9,7 +9,7 @@ import structlog
 from aio_pika import Message
 from aio_pika.abc import AbstractIncomingMessage
 
-from shared.bus import topology
+from shared.bus import metrics, topology
 from shared.bus.answering import Outcome, Refusal
 from shared.bus.link import Link
 from shared.bus.messages import request_message
@@ -57,6 +57,19 @@ class Asking:
 
     async def ask(self, request: Request[A], timeout_s: float) -> A:
         """The answer. Raises `Refused`, or `Unavailable` after `timeout_s` at the latest."""
+        kind, outcome, began = _tag(request), "unavailable", time.perf_counter()
+        try:
+            answer = await self._ask(request, timeout_s)
+            outcome = "answered"
+        except Refused:
+            outcome = "refused"
+            raise
+        finally:
+            metrics.ASKED.labels(kind, outcome).inc()
+            metrics.ASKING.labels(kind).observe(time.perf_counter() - began)
+        return answer
+
+    async def _ask(self, request: Request[A], timeout_s: float) -> A:
         ask_id = new_id()
         reply: asyncio.Future[AbstractIncomingMessage] = asyncio.get_running_loop().create_future()
         self._waiting[ask_id] = reply
@@ -85,7 +98,7 @@ class Asking:
             msgspec.json.encode(request),
             ask_id=ask_id,
             correlation_id=ambient or ask_id,
-            kind=str(request.__struct_config__.tag),
+            kind=_tag(request),
             app_id=self._service,
             reply_to=reply_to,
             timeout_s=timeout_s,
@@ -106,6 +119,10 @@ class Asking:
         waiting = self._waiting.get(message.correlation_id or "")
         if waiting is not None and not waiting.done():
             waiting.set_result(message)
+
+
+def _tag(request: Request[Any]) -> str:
+    return str(request.__struct_config__.tag)
 
 
 def _read(kind: type[Request[A]], message: AbstractIncomingMessage) -> A:

@@ -41,6 +41,13 @@ class Cemetery:
         """The oldest `at_most` letters of a queue."""
         return [_letter(queue, message) async for message in self._messages(queue, at_most)]
 
+    async def died_first_at(self, queue: str) -> datetime | None:
+        """When the oldest letter died; given back at once, so that others find it."""
+        async for message in self._messages(queue, 1):
+            await message.nack(requeue=True)
+            return _died_at(message)
+        return None
+
     async def replay(self, queue: str, event_id: str | None = None) -> int:
         """Put letters back into their queue, all or one; how many."""
         replayed = 0
@@ -79,10 +86,8 @@ async def opened(url: str) -> AsyncIterator[Cemetery]:
 
 
 def _letter(queue: str, message: AbstractIncomingMessage) -> DeadLetter:
-    died_at = message.headers.get(DIED_AT) or message.timestamp
-    age_s = None
-    if isinstance(died_at, datetime):
-        age_s = (datetime.now(UTC) - died_at).total_seconds()
+    died_at = _died_at(message)
+    age_s = (datetime.now(UTC) - died_at).total_seconds() if died_at is not None else None
     return DeadLetter(
         queue=queue,
         event_id=message.message_id or "",
@@ -90,6 +95,11 @@ def _letter(queue: str, message: AbstractIncomingMessage) -> DeadLetter:
         age_s=age_s,
         cause=_cause(message),
     )
+
+
+def _died_at(message: AbstractIncomingMessage) -> datetime | None:
+    died_at = message.headers.get(DIED_AT) or message.timestamp
+    return died_at if isinstance(died_at, datetime) else None
 
 
 def _cause(message: AbstractIncomingMessage) -> str:

@@ -1,6 +1,7 @@
 """What becomes of an event in a service's inbox: done, held, counted, or a dead letter."""
 
 import asyncio
+import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
@@ -9,18 +10,27 @@ import structlog
 from aio_pika.abc import AbstractIncomingMessage, HeadersType
 
 from shared import events
-from shared.bus import topology
+from shared.bus import metrics, topology
 from shared.bus.consuming import Delivery
 from shared.bus.messages import CAUSE, DIED_AT, FAILURES, QUEUE, event_message, own_headers
 from shared.bus.publishing import Publishing
 from shared.config import BusSettings
 from shared.errors import Rejected, Unavailable
 from shared.events import AnyEvent
+from shared.identifiers import minted_at_s
 from shared.messaging import Encoded, Handler
 
 CAUSE_LENGTH_MAX = 500  # Enough to recognise an error by; the log has all of it.
 
 log = structlog.get_logger()
+
+
+class Unreadable(Rejected):
+    """A message that is no event for this service; `kind` says why, in a word."""
+
+    def __init__(self, kind: str, says: str) -> None:
+        super().__init__(says)
+        self.kind = kind
 
 
 class Inbox:
@@ -42,34 +52,53 @@ class Inbox:
 
     async def handle(self, delivery: Delivery) -> None:
         """Handle one delivery to its end. See `Bus.consume` for the outcomes."""
+        began = time.perf_counter()
         try:
             event, handler = self._read(delivery.message)
-        except Rejected as error:
-            await self._bury(delivery, str(error))
+        except Unreadable as error:
+            metrics.CONSUMED.labels(self._queue, "unknown", "buried").inc()
+            await self._bury(delivery, error.kind, str(error))
             return
+        self._note_age(event)
+        outcome, kind = "failed", events.event_type(event)
+        try:
+            outcome = await self._settle(event, handler, delivery)
+        finally:
+            metrics.CONSUMED.labels(self._queue, kind, outcome).inc()
+            metrics.HANDLING.labels(self._queue, kind).observe(time.perf_counter() - began)
+
+    async def _settle(self, event: AnyEvent, handler: Handler, delivery: Delivery) -> str:
+        """Handle an event and settle its delivery; what became of it, in a word."""
         structlog.contextvars.bind_contextvars(
             correlation_id=event.correlation_id, event_id=event.event_id
         )
         try:
             is_handled = await self._attempt(handler, event, delivery)
         except Rejected as error:
-            await self._bury(delivery, str(error))
+            await self._bury(delivery, "rejected", str(error))
+            return "buried"
         except Exception as error:  # whatever a handler does wrong counts against the message
-            await self._count_failure(delivery, error)
-        else:
-            await (delivery.acknowledge() if is_handled else delivery.give_back())
+            return await self._count_failure(delivery, error)
+        await (delivery.acknowledge() if is_handled else delivery.give_back())
+        return "handled" if is_handled else "returned"
+
+    def _note_age(self, event: AnyEvent) -> None:
+        """Its id tells when it was made, to the millisecond; AMQP's timestamp only the second."""
+        minted_at = minted_at_s(event.event_id)
+        if minted_at is not None:
+            metrics.AGE.labels(self._queue).observe(max(0.0, time.time() - minted_at))
 
     def _read(self, message: AbstractIncomingMessage) -> tuple[AnyEvent, Handler]:
-        """Raises `Rejected`: oversized, malformed, of an unknown type, or not for this service."""
+        """Raises `Unreadable`: oversized, malformed, of an unknown type, or for somebody else."""
         if message.body_size > self._settings.amqp_message_bytes_max:
-            raise Rejected(f"oversized: {message.body_size} bytes")
+            raise Unreadable("oversized", f"oversized: {message.body_size} bytes")
         try:
             event = events.decode(message.body)
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            raise Rejected(f"malformed: {error}") from error
+            raise Unreadable("malformed", f"malformed: {error}") from error
         handler = self._handlers.get(type(event))
         if handler is None:
-            raise Rejected(f"no handler for {events.event_type(event)}")
+            raise Unreadable("unhandled", f"no handler for {events.event_type(event)}")
         return event, handler
 
     async def _attempt(self, handler: Handler, event: AnyEvent, delivery: Delivery) -> bool:
@@ -83,6 +112,7 @@ class Inbox:
                 await handler(event)
             except Unavailable as error:
                 held += 1
+                metrics.RETRIED.labels(self._queue, "unavailable").inc()
                 if held == 1:
                     log.warning("message.held", type=events.event_type(event), error=str(error))
             else:
@@ -90,18 +120,26 @@ class Inbox:
             if not await self._pause(held, delivery):
                 return False
 
-    async def _count_failure(self, delivery: Delivery, error: Exception) -> None:
-        """Put the message back with one failure more, after a pause; bury it at the limit."""
+    async def _count_failure(self, delivery: Delivery, error: Exception) -> str:
+        """Put the message back with one failure more, after a pause; bury it at the limit.
+
+        What became of it, in a word.
+        """
         failures = _failures(delivery.message) + 1
         log.error("message.failed", queue=self._queue, failures=failures, exc_info=error)
         if failures >= self._settings.handler_failures_max:
-            await self._bury(delivery, f"failed {failures} times: {error!r}", failures)
-        elif await self._pause(failures, delivery):
+            cause = f"failed {failures} times: {error!r}"
+            await self._bury(delivery, "failed", cause, failures)
+            return "buried"
+        if await self._pause(failures, delivery):
+            metrics.RETRIED.labels(self._queue, "failed").inc()
             await self._move(delivery, exchange="", headers={FAILURES: failures})
-        else:
-            await delivery.give_back()
+            return "failed"
+        await delivery.give_back()
+        return "returned"
 
-    async def _bury(self, delivery: Delivery, cause: str, failures: int = 0) -> None:
+    async def _bury(self, delivery: Delivery, kind: str, cause: str, failures: int = 0) -> None:
+        metrics.BURIED.labels(self._queue, kind).inc()
         log.error("message.buried", queue=self._queue, cause=cause, type=delivery.message.type)
         headers: HeadersType = {
             CAUSE: cause[:CAUSE_LENGTH_MAX],

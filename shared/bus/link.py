@@ -25,7 +25,7 @@ import structlog
 from aio_pika.abc import AbstractChannel, AbstractConnection
 from aio_pika.exceptions import CONNECTION_EXCEPTIONS, ChannelClosed, DeliveryError
 
-from shared.bus import topology
+from shared.bus import metrics, topology
 from shared.config import BusSettings
 from shared.errors import TopologyMismatch, Unavailable
 
@@ -95,6 +95,8 @@ class Link:
         self._lost: Losing = None
         self._up = asyncio.Event()
         self._down_since = time.monotonic()
+        metrics.LINK_UP.labels(name).set(0)
+        metrics.LINK_LOST.labels(name)
 
     @property
     def is_up(self) -> bool:
@@ -144,6 +146,7 @@ class Link:
             raise
         if not self._lost.done():
             self._up.set()
+            metrics.LINK_UP.labels(self.name).set(1)
             log.info("bus.connected", link=self.name)
 
     async def keep(self, part: Part) -> None:
@@ -211,6 +214,7 @@ class Link:
         assert self._lost is not None
         try:
             cause = await asyncio.shield(self._lost)
+            metrics.LINK_LOST.labels(self.name).inc()
             log.warning("bus.lost", link=self.name, cause=cause)
         finally:
             await self._drop(part)
@@ -218,6 +222,7 @@ class Link:
     def _mark_down(self) -> None:
         if self._up.is_set():
             self._up.clear()
+            metrics.LINK_UP.labels(self.name).set(0)
             self._down_since = time.monotonic()
 
     async def _drop(self, part: Part) -> None:

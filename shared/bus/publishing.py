@@ -10,7 +10,7 @@ from aio_pika import Message
 from aio_pika.abc import AbstractExchange
 from aio_pika.exceptions import DeliveryError, PublishError
 
-from shared.bus import topology
+from shared.bus import metrics, topology
 from shared.bus.link import Link, Lost, guarded
 from shared.bus.messages import event_message
 from shared.config import BusSettings
@@ -49,6 +49,18 @@ class Publishing:
 
     async def publish(self, event: Encoded) -> None:
         """Return once the broker has the event on disk. Raises `Unavailable`, or `Rejected`."""
+        outcome, began = "unavailable", time.perf_counter()
+        try:
+            await self._publish(event)
+            outcome = "confirmed"
+        except Rejected:
+            outcome = "rejected"
+            raise
+        finally:
+            metrics.PUBLISHED.labels(event.type, outcome).inc()
+            metrics.PUBLISHING.observe(time.perf_counter() - began)
+
+    async def _publish(self, event: Encoded) -> None:
         if len(event.body) > self._settings.amqp_message_bytes_max:
             raise Rejected(f"{event.type} of {len(event.body)} bytes")
         await self.send(
