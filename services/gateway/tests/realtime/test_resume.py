@@ -5,9 +5,11 @@ import random
 from contextlib import AsyncExitStack
 from typing import Any
 
+from services.gateway.realtime.streams import Entry
 from services.gateway.tests.realtime.lives import Life
 from services.gateway.tests.realtime.pairs import Pair, met, relayed, talking
 from services.gateway.tests.realtime.world import Socket, World
+from shared.identifiers import SessionId, UserId
 from shared.memory import command
 
 MANY = {"signals_burst_max": 10_000, "chats_burst_max": 10_000, "frames_burst_max": 10_000}
@@ -92,7 +94,9 @@ async def test_a_speaker_who_moves_loses_nothing_that_was_told_back(world: World
                 await ana.say(**two.chat(id, id))
             heard = [one["id"] for one in await relayed(ben, 30)]
             assert sorted(heard, key=int) == [f"{n}" for n in range(30)]
-            await ben.silent()
+            await ben.say(type="ping")
+            while (frame := await ben.next())["type"] != "pong":
+                assert frame["type"] in ("peer.away", "peer.back")
 
 
 async def test_who_names_no_offset_hears_what_comes_from_now_on(world: World) -> None:
@@ -162,20 +166,18 @@ async def test_a_slow_socket_hears_that_something_was_trimmed(world: World) -> N
     here, there = await world.gateway(tending=False), await world.gateway(tending=False)
     two = await met(world, here)
     async with talking(world, two, here, there) as (ana, ben):
-        connection = there.gateway.connections.get(two.ben.user_id)
-        assert connection is not None
-        await ana.say(**two.signal())
-        first = await ben.hear("signal")
-        wake, connection.wake_listener = connection.wake_listener, lambda: None  # type: ignore[method-assign]
+        relay = there.gateway.relay
+        read, relay.read = relay.read, _nothing  # type: ignore[method-assign]
         for n in range(3):
             await ana.say(**two.chat(f"{n}"))
             await ana.hear("chat")
-        connection.wake_listener = wake  # type: ignore[method-assign]
+        await ben.silent()
         key = f"gateway:{{{two.session_id}}}:relay:{two.ben.user_id}"
         await here.memory.run([command("XTRIM", key, "MAXLEN", 1)])
-        connection.wake_listener()
+        relay.read = read  # type: ignore[method-assign]
+        relay.wake([two.ben.user_id])
         welcome = await ben.hear("welcome")
-        assert not welcome["recovered"] and welcome["offset"] > first["offset"]
+        assert not welcome["recovered"] and welcome["offset"] != "0-0"
         assert (await ben.hear("chat"))["id"] == "2"
         await ben.silent()
 
@@ -226,5 +228,9 @@ async def test_a_lost_ring_costs_no_more_than_a_round(world: World) -> None:
         await ben.hear("signal")
 
 
-async def _nobody(user_id: object) -> None:
+async def _nothing(session_id: SessionId, receiver: UserId, after: str) -> list[Entry]:
+    return []
+
+
+async def _nobody(user_id: UserId) -> None:
     pass
