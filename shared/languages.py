@@ -7,6 +7,7 @@ Tags and aliases come from langcodes, 3 MB. Names come from `languages.json`, wh
 from collections.abc import Sequence
 from functools import cache, lru_cache
 from pathlib import Path
+from string import ascii_uppercase
 from typing import Final, Literal
 
 import langcodes
@@ -89,6 +90,13 @@ def check(natives: Sequence[str] | None, practices: Sequence[Practice] | None) -
 def known() -> tuple[Language, ...]:
     """Every language offered to choose from, by code."""
     return msgspec.json.decode(_TABLE.read_bytes(), type=tuple[Language, ...])
+
+
+@cache
+def territories() -> tuple[str, ...]:
+    """The countries that may follow a language: `BR` in `pt-BR`."""
+    pairs = (first + second for first in ascii_uppercase for second in ascii_uppercase)
+    return tuple(pair for pair in pairs if Tag.get(f"en-{pair}").is_valid())
 
 
 def _tags(practices: Sequence[Practice]) -> list[str]:

@@ -73,14 +73,14 @@ BAD = {
     "no natives": Bad(422, "no-languages", body=languages([], practice("en"))),
     "no practices": Bad(422, "no-languages", body=languages(["es"], [])),
     "native and practised": Bad(
-        422, "languages-overlap", body=languages(["pt-BR"], practice("pt")), detail="pt"
+        409, "languages-overlap", body=languages(["pt-BR"], practice("pt")), detail="pt"
     ),
     "overlap with profile": Bad(
-        422, "languages-overlap", body=b'{"native_languages": ["en"]}', detail="en"
+        409, "languages-overlap", body=b'{"native_languages": ["en"]}', detail="en"
     ),
     "200 languages": Bad(422, "too-many-languages", body=languages(MANY, practice("en"))),
     "twice the same": Bad(
-        422, "duplicate-language", body=languages(["es", "es-MX"], practice("en"))
+        409, "duplicate-language", body=languages(["es", "es-MX"], practice("en"))
     ),
     "unknown level": Bad(
         422, "invalid-body", body=languages(["es"], [{"language": "en", "level": "Z9"}])
@@ -103,7 +103,7 @@ BAD = {
     ),
     "register nobody": Bad(422, "invalid-body", path="/users", body=b"{}", detail="display_name"),
     "register overlap": Bad(
-        422, "languages-overlap", path="/users", body=profile(native_languages=["en-GB"])
+        409, "languages-overlap", path="/users", body=profile(native_languages=["en-GB"])
     ),
     "register 200": Bad(
         422, "too-many-languages", path="/users", body=profile(native_languages=MANY)
@@ -112,10 +112,10 @@ BAD = {
         413, "body-too-large", path="/users", body=profile(display_name="x" * 10**6)
     ),
     "register relay only": Bad(
-        422, "relay-unavailable", path="/users", body=profile(relay_only=True), detail="relay"
+        409, "relay-unavailable", path="/users", body=profile(relay_only=True), detail="relay"
     ),
     "become relay only": Bad(
-        422, "relay-unavailable", "PATCH", "/users/me", b'{"relay_only": true}', detail="relay"
+        409, "relay-unavailable", "PATCH", "/users/me", b'{"relay_only": true}', detail="relay"
     ),
     "rate nothing": Bad(404, "unknown-session", path="/sessions/x/feedback", body=b'{"rating": 5}'),
     "rate a guess": Bad(

@@ -78,16 +78,19 @@ def _malformed(error: Exception) -> Refused:
     return Refused("malformed-json", f"The body is not JSON: {error}.")
 
 
-def page_size(request: Request, settings: ApiSettings) -> int:
-    """The query parameter `limit`. Refused: `invalid-query`."""
-    text = request.query_params.get("limit")
-    if text is None:
-        return settings.page_size_default
-    most = settings.page_size_max
-    if not re.fullmatch(r"[0-9]{1,4}", text) or not 1 <= int(text) <= most:
-        error = FieldError(f"limit is a whole number from 1 to {most}", parameter="limit")
-        raise Invalid([error], "invalid-query")
-    return int(text)
+def query(request: Request, kind: type[B]) -> B:
+    """The query parameters as that type; those it does not know say nothing.
+
+    Refused: `invalid-query`, naming the parameter.
+    """
+    given = dict(request.query_params)
+    try:
+        return msgspec.convert(given, kind, strict=False)
+    except msgspec.ValidationError as error:
+        wrong = _field_error(str(error))
+        name = (wrong.pointer or "").removeprefix("/")
+        named = FieldError(f"{name}: {wrong.detail}", parameter=name)
+        raise Invalid([named], "invalid-query") from None
 
 
 def _field_error(message: str) -> FieldError:

@@ -10,10 +10,11 @@ from starlette.responses import Response
 from services.gateway.api import bodies, idempotency, texts
 from services.gateway.api.answers import nothing, ok
 from services.gateway.api.dependencies import Dependencies, UserCall
-from services.gateway.api.languages import checked
+from services.gateway.api.languages import LANGUAGE_PROBLEMS, Natives, Practices, checked
+from services.gateway.api.operations import LOCATION, REPLAYED, operation
 from services.gateway.api.paths import identifier
 from services.gateway.api.queue import estimate
-from shared.domain import PendingRequest, Practice, RequestStatus
+from shared.domain import PendingRequest, Practice, RequestRecord, RequestStatus
 from shared.errors import Refused
 from shared.identifiers import RequestId, SessionId
 from shared.requests import CancelRequest, GetRequest, GetState, OpenRequest, RequestOpened
@@ -25,9 +26,9 @@ OPERATION = "POST /match/request"
 class Wish(Struct, frozen=True, forbid_unknown_fields=True):
     """What is left out is the profile's; `timeout` is a duration like "3m"."""
 
-    native_languages: tuple[str, ...] | None = None
-    practice_languages: tuple[Practice, ...] | None = None
-    timeout: str | None = None
+    native_languages: Natives | None = None
+    practice_languages: Practices | None = None
+    timeout: texts.Timeout | None = None
 
 
 class Accepted(Struct, frozen=True, kw_only=True):
@@ -56,13 +57,24 @@ class Pending(Struct, frozen=True, kw_only=True):
 _wish = msgspec.json.Decoder(Wish)
 
 
+@operation(
+    "Ask for a partner",
+    {202: Accepted},
+    *LANGUAGE_PROBLEMS,
+    "unknown-user",
+    "request-pending",
+    "session-live",
+    "relay-unavailable",
+    body=Wish,
+    body_required=False,
+    idempotent=True,
+    headers=(LOCATION, REPLAYED),
+)
 async def open_request(call: UserCall) -> Response:
-    """202, also for a replay (with the request's present status).
-
-    409 `request-pending` or `session-live` naming it; 422 `relay-unavailable`. After the limits'
-    one round trip the ask goes out at once; whether the caller is connected and the figures are
-    read while sessions works.
-    """
+    """Accepted: it ends once, matched, cancelled or expired, and the socket tells. A replay names
+    the same request with its present status."""
+    # After the limits' one round trip the ask goes out at once; whether the caller is connected
+    # and the figures are read while sessions works.
     parts = call.parts
     body = await bodies.read(call.request, parts.settings)
     given = bodies.decode(call.request, body, _wish) if body else Wish()
@@ -84,22 +96,27 @@ async def open_request(call: UserCall) -> Response:
     return ok(accepted, 202, _headers(opened), parts.telling(opened.state))
 
 
+@operation("Read the pending request", {200: Pending}, "unknown-user", "no-request")
 async def pending(call: UserCall) -> Response:
-    """200 the caller's pending request, or 404 `no-request`."""
+    """The caller's pending request, if there is one."""
     state = await call.parts.asker.ask(GetState(user_id=call.user_id))
     if state.request is None:
         raise Refused("no-request", "You have no pending match request.")
     return ok(await _pending(call.parts, state.request), after=call.parts.telling(state))
 
 
+@operation(
+    "Cancel the pending request", {204: None}, "unknown-user", "no-request", "already-matched"
+)
 async def cancel(call: UserCall) -> Response:
-    """204, 404 `no-request`, or 409 `already-matched` naming the session it became."""
+    """Nobody is paired any more, unless it has been: the problem names the session it became."""
     state = await call.parts.asker.ask(CancelRequest(user_id=call.user_id))
     return nothing(call.parts.telling(state))
 
 
+@operation("Read what became of a request", {200: RequestRecord}, "unknown-request")
 async def read(call: UserCall) -> Response:
-    """200 what became of one of the caller's own requests, or 404 `unknown-request`."""
+    """One of the caller's own requests, pending or over."""
     request_id = identifier(call.request.path_params["request_id"], "request")
     asked = GetRequest(user_id=call.user_id, request_id=RequestId(request_id))
     return ok(await call.parts.asker.ask(asked))
@@ -140,5 +157,5 @@ def _waited_s(since: datetime) -> float:
 
 
 def _headers(opened: RequestOpened) -> dict[str, str]:
-    headers = {"Location": f"/api/v1/match/request/{opened.request.request_id}"}
-    return headers | ({"Idempotency-Replayed": "true"} if opened.replayed else {})
+    headers = {LOCATION: f"/api/v1/match/request/{opened.request.request_id}"}
+    return headers | ({REPLAYED: "true"} if opened.replayed else {})

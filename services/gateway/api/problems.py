@@ -7,15 +7,18 @@ from typing import Any
 
 import msgspec
 import structlog
+from msgspec import UNSET, Struct, UnsetType
 from starlette.responses import Response
 
 from shared.errors import Refused, Unavailable
+from shared.identifiers import RequestId, SessionId
 
 MEDIA_TYPE = "application/problem+json"
-RESERVED = frozenset({"type", "title", "status", "detail", "correlation_id", "errors"})
 
 _log = structlog.get_logger(__name__)
 
+# 422 is what the contract alone can tell of a body or query: whoever sends it again errs again.
+# 409 is what no schema can tell: it conflicts with itself, or with what is there.
 PROBLEMS: Mapping[str, tuple[HTTPStatus, str]] = {
     "malformed-json": (HTTPStatus.BAD_REQUEST, "The body is not JSON"),
     "invalid-idempotency-key": (HTTPStatus.BAD_REQUEST, "The Idempotency-Key is not usable"),
@@ -37,6 +40,11 @@ PROBLEMS: Mapping[str, tuple[HTTPStatus, str]] = {
     "already-matched": (HTTPStatus.CONFLICT, "The request has been matched already"),
     "never-talked": (HTTPStatus.CONFLICT, "The two never talked"),
     "feedback-given": (HTTPStatus.CONFLICT, "You have rated this session already"),
+    "duplicate-language": (HTTPStatus.CONFLICT, "A language is named twice"),
+    "languages-overlap": (HTTPStatus.CONFLICT, "A language is both native and practised"),
+    "block-self": (HTTPStatus.CONFLICT, "Nobody can block themselves"),
+    "too-many-blocks": (HTTPStatus.CONFLICT, "Too many users are blocked"),
+    "relay-unavailable": (HTTPStatus.CONFLICT, "Calls cannot be relayed here"),
     "body-timeout": (HTTPStatus.REQUEST_TIMEOUT, "The body did not arrive in time"),
     "body-too-large": (HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "The body is too large"),
     "upgrade-required": (HTTPStatus.UPGRADE_REQUIRED, "This path speaks WebSocket"),
@@ -46,20 +54,9 @@ PROBLEMS: Mapping[str, tuple[HTTPStatus, str]] = {
     "unknown-language": (HTTPStatus.UNPROCESSABLE_ENTITY, "A language is not known"),
     "no-languages": (HTTPStatus.UNPROCESSABLE_ENTITY, "A list of languages is empty"),
     "too-many-languages": (HTTPStatus.UNPROCESSABLE_ENTITY, "Too many languages"),
-    "duplicate-language": (HTTPStatus.UNPROCESSABLE_ENTITY, "A language is named twice"),
-    "languages-overlap": (
-        HTTPStatus.UNPROCESSABLE_ENTITY,
-        "A language is both native and practised",
-    ),
     "idempotency-mismatch": (
         HTTPStatus.UNPROCESSABLE_ENTITY,
         "This Idempotency-Key was used with another body",
-    ),
-    "block-self": (HTTPStatus.UNPROCESSABLE_ENTITY, "Nobody can block themselves"),
-    "too-many-blocks": (HTTPStatus.UNPROCESSABLE_ENTITY, "Too many users are blocked"),
-    "relay-unavailable": (
-        HTTPStatus.UNPROCESSABLE_ENTITY,
-        "Calls cannot be relayed here",
     ),
     "too-many-reports": (HTTPStatus.TOO_MANY_REQUESTS, "Too many reports"),
     "too-many-requests": (HTTPStatus.TOO_MANY_REQUESTS, "Too many calls"),
@@ -70,12 +67,31 @@ PROBLEMS: Mapping[str, tuple[HTTPStatus, str]] = {
 UNLISTED = (HTTPStatus.CONFLICT, "This cannot be done")
 
 
-class FieldError(msgspec.Struct, frozen=True, omit_defaults=True):
+class FieldError(Struct, frozen=True, omit_defaults=True):
     """What is wrong, and where: `pointer` is an RFC 6901 JSON pointer into the body."""
 
     detail: str
     pointer: str | None = None
     parameter: str | None = None
+
+
+class Problem(Struct, frozen=True, kw_only=True):
+    """A problem document; the members behind `errors` name what it concerns."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    correlation_id: str | None
+    errors: tuple[FieldError, ...] | UnsetType = UNSET
+    request_id: RequestId | UnsetType = UNSET
+    session_id: SessionId | UnsetType = UNSET
+    language: str | UnsetType = UNSET
+    side: str | UnsetType = UNSET
+    limit: str | UnsetType = UNSET
+
+
+RESERVED = frozenset({"type", "title", "status", "detail", "correlation_id", "errors"})
 
 
 class Invalid(Refused):

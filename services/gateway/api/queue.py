@@ -8,6 +8,7 @@ from starlette.responses import Response
 
 from services.gateway.api.answers import ok
 from services.gateway.api.dependencies import Call, Dependencies
+from services.gateway.api.operations import operation
 from services.gateway.estimates import estimated_wait_s, pair_wait_s
 from shared.domain import Practice
 from shared.languages import primary
@@ -30,8 +31,9 @@ class QueueStatus(Struct, frozen=True, kw_only=True):
     pairs: tuple[PairStatus, ...]
 
 
+@operation("See who waits", {200: QueueStatus})
 async def status(call: Call) -> Response:
-    """200 the pool per language pair, the longest queue first."""
+    """How many wait per language pair, the longest queue first."""
     figures = await call.parts.aside(call.parts.figures.read(), None)
     if figures is None:
         return ok(QueueStatus(measured_at=None, waiting=0, pairs=()))

@@ -1,7 +1,9 @@
 """The map of the API: which function answers which call, who may call, what it is charged."""
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -10,20 +12,47 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
-from services.gateway.api import health, languages, match, queue, safety, sessions, socket, users
+from services.gateway.api import (
+    contract,
+    health,
+    languages,
+    match,
+    openapi,
+    queue,
+    safety,
+    sessions,
+    socket,
+    users,
+)
 from services.gateway.api.addresses import Addresses
 from services.gateway.api.bodies import BodyTooLarge, RefusedUpload
 from services.gateway.api.dependencies import Call, Dependencies, UserCall
 from services.gateway.api.edge import Edge
+from services.gateway.api.openapi import Documented
+from services.gateway.api.operations import operation_of
 from services.gateway.api.problems import of_refusal, of_unavailable, problem
 from services.gateway.api.web import WebClient
 from shared.errors import Refused, Unavailable
 
 PREFIX = "/api/v1"
 
-Endpoint = Callable[[Dependencies, Addresses, Request], Awaitable[Response]]
+# What any call may be refused for, and those that are charged, or whose caller must be known.
+EVERYBODY = ("foreign-origin", "internal")
+CHARGED = (*EVERYBODY, "too-many-requests")
+USERS = (*CHARGED, "missing-token", "invalid-token", "expired-token", "unavailable")
+
+Serve = Callable[[Dependencies, Addresses, Request], Awaitable[Response]]
 Answer = Callable[[Call], Awaitable[Response]]
 UserAnswer = Callable[[UserCall], Awaitable[Response]]
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """How a call is served, the function that answers it, and what its caller may be refused."""
+
+    serve: Serve
+    answer: Callable[[Any], Awaitable[Response]]
+    problems: tuple[str, ...]
 
 
 def application(parts: Dependencies, more: Sequence[BaseRoute] = ()) -> Starlette:
@@ -47,18 +76,33 @@ def application(parts: Dependencies, more: Sequence[BaseRoute] = ()) -> Starlett
 def routes(parts: Dependencies) -> list[BaseRoute]:
     """One route a path, so that a 405 names every method the path takes."""
     addresses = Addresses(parts.settings.trusted_proxies)
-    endpoints = {**{PREFIX + path: methods for path, methods in CALLS.items()}, **PROBES}
-    return [
+    served = [
         Route(path, partial(_dispatch, parts, addresses, methods), methods=list(methods))
-        for path, methods in endpoints.items()
+        for path, methods in paths().items()
     ]
+    return [*served, *contract.routes(openapi.document(documented()))]
+
+
+def paths() -> dict[str, Mapping[str, Endpoint]]:
+    """Everything but the web client and the WebSocket, by path and method."""
+    return {**{PREFIX + path: methods for path, methods in CALLS.items()}, **PROBES}
+
+
+def documented() -> Iterator[Documented]:
+    """Every call that declares what it takes and answers."""
+    for path, methods in paths().items():
+        for method, endpoint in methods.items():
+            operation = operation_of(endpoint.answer)
+            if operation is not None:
+                secured = endpoint.problems is USERS
+                yield Documented(path, method, operation, endpoint.problems, secured)
 
 
 async def _dispatch(
     parts: Dependencies, addresses: Addresses, methods: Mapping[str, Endpoint], request: Request
 ) -> Response:
     method = "GET" if request.method == "HEAD" else request.method
-    return await methods[method](parts, addresses, request)
+    return await methods[method].serve(parts, addresses, request)
 
 
 def _anyone(answer: Answer) -> Endpoint:
@@ -66,7 +110,7 @@ def _anyone(answer: Answer) -> Endpoint:
         await parts.limits.admit(parts.limits.of_address(addresses.of(request.scope)))
         return await answer(Call(request, parts))
 
-    return endpoint
+    return Endpoint(endpoint, answer, CHARGED)
 
 
 def _newcomer(answer: Answer) -> Endpoint:
@@ -75,7 +119,7 @@ def _newcomer(answer: Answer) -> Endpoint:
         await limits.admit(limits.of_registrations(address), limits.of_address(address))
         return await answer(Call(request, parts))
 
-    return endpoint
+    return Endpoint(endpoint, answer, CHARGED)
 
 
 def _user(answer: UserAnswer) -> Endpoint:
@@ -91,14 +135,14 @@ def _user(answer: UserAnswer) -> Endpoint:
         await limits.admit(limits.of_user(user_id), by_address, besides=[sign_of_life])
         return await answer(UserCall(request, parts, user_id))
 
-    return endpoint
+    return Endpoint(endpoint, answer, USERS)
 
 
 def _probe(answer: Answer) -> Endpoint:
     async def endpoint(parts: Dependencies, _: Addresses, request: Request) -> Response:
         return await answer(Call(request, parts))
 
-    return endpoint
+    return Endpoint(endpoint, answer, EVERYBODY)
 
 
 def _bearer_token(request: Request) -> str:

@@ -7,10 +7,11 @@ from starlette.responses import Response
 from services.gateway.api import bodies, idempotency, texts
 from services.gateway.api.answers import nothing, ok
 from services.gateway.api.dependencies import UserCall
+from services.gateway.api.operations import REPLAYED, operation
 from services.gateway.api.paths import identifier
 from shared.domain import ReportReason
 from shared.identifiers import ReportId, SessionId, UserId
-from shared.requests import BlockUser, FileReport, ListBlocks, UnblockUser
+from shared.requests import Blocks, BlockUser, FileReport, ListBlocks, UnblockUser
 
 
 class Complaint(Struct, frozen=True, forbid_unknown_fields=True):
@@ -18,7 +19,7 @@ class Complaint(Struct, frozen=True, forbid_unknown_fields=True):
 
     session_id: str
     reason: ReportReason
-    details: str = ""
+    details: texts.Details = ""
 
 
 class Filed(Struct, frozen=True):
@@ -28,27 +29,38 @@ class Filed(Struct, frozen=True):
 _complaint = msgspec.json.Decoder(Complaint)
 
 
+@operation("List whom one has blocked", {200: Blocks})
 async def blocks(call: UserCall) -> Response:
-    """200 `{user_ids: […]}`, newest first."""
+    """Newest first."""
     return ok(await call.parts.asker.ask(ListBlocks(user_id=call.user_id)))
 
 
+@operation("Block a user", {204: None}, "unknown-user", "block-self", "too-many-blocks")
 async def block(call: UserCall) -> Response:
-    """204, also when blocked before. 404 `unknown-user`, 422 `block-self` or `too-many-blocks`."""
+    """The two never meet again; a live session between them ends. Again is no error."""
     blocked_id = _other(call)
     state = await call.parts.asker.ask(BlockUser(user_id=call.user_id, blocked_id=blocked_id))
     return nothing(call.parts.telling(state))
 
 
+@operation("Take a block back", {204: None}, "unknown-user", "not-blocked")
 async def unblock(call: UserCall) -> Response:
-    """204, or 404 `not-blocked`."""
+    """The two may meet again."""
     await call.parts.asker.ask(UnblockUser(user_id=call.user_id, blocked_id=_other(call)))
     return nothing()
 
 
+@operation(
+    "Report a partner",
+    {201: Filed},
+    "unknown-session",
+    "too-many-reports",
+    body=Complaint,
+    idempotent=True,
+    headers=(REPLAYED,),
+)
 async def report(call: UserCall) -> Response:
-    """201 `{report_id}`, also for the same words again; 404 `unknown-session`, 429
-    `too-many-reports`."""
+    """Somebody will look at what the partner did. The same words again are the same report."""
     settings = call.parts.settings
     body = await bodies.read(call.request, settings)
     given = bodies.decode(call.request, body, _complaint)
@@ -57,11 +69,11 @@ async def report(call: UserCall) -> Response:
             user_id=call.user_id,
             session_id=SessionId(identifier(given.session_id, "session")),
             reason=given.reason,
-            details=texts.prose(given.details, "details", settings.details_length_max),
+            details=texts.prose(given.details, "details", texts.DETAILS_LENGTH_MAX),
             idempotency=idempotency.read(call.request, "POST /reports", body),
         )
     )
-    headers = {"Idempotency-Replayed": "true"} if taken.replayed else {}
+    headers = {REPLAYED: "true"} if taken.replayed else {}
     return ok(Filed(taken.report_id), 201, headers)
 
 

@@ -31,9 +31,6 @@ class ApiSettings(CommonSettings, frozen=True, kw_only=True):
 
     # How long a request waits when it names no time: as long as people look at a spinner.
     queue_default_timeout_s: Seconds = Seconds(5 * 60)
-    # Below a second nothing can be told in time; above half an hour nobody is still there.
-    queue_timeout_min_s: Seconds = Seconds(1)
-    queue_timeout_max_s: Seconds = Seconds(30 * 60)
 
     # Where two browsers learn their addresses ("stun:stun.example:3478"); none: same network only.
     stun_urls: tuple[str, ...] = ()
@@ -51,19 +48,6 @@ class ApiSettings(CommonSettings, frozen=True, kw_only=True):
     refused_body_timeout_s: Seconds = Seconds(2)
     # A body that trickles in holds a task: a phone on a bad line sends 16 KiB well within this.
     body_timeout_s: Seconds = Seconds(10)
-
-    # A name is shown on one line of a phone.
-    display_name_length_max: int = 50
-    # More interests make every pair share some, and the score means nothing.
-    interests_max: int = 10
-    interest_length_max: int = 30
-    # Some sentences beside a rating.
-    comment_length_max: int = 1_000
-    # What happened, told in full: a page.
-    details_length_max: int = 2_000
-    # A page of history fits one screenful several times over; 100 keep an answer under 100 KiB.
-    page_size_default: int = 20
-    page_size_max: int = 100
 
     # Calls a minute, also the burst. The defaults admit load tests from one machine: thousands of
     # registrations and 40 requests a second from one address; deploy/env.example has tighter ones.

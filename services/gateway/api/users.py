@@ -7,29 +7,32 @@ from starlette.responses import Response
 from services.gateway.api import bodies, texts
 from services.gateway.api.answers import nothing, ok
 from services.gateway.api.dependencies import Call, Dependencies, UserCall
-from services.gateway.api.languages import checked
+from services.gateway.api.languages import LANGUAGE_PROBLEMS, Natives, Practices, checked
+from services.gateway.api.operations import LOCATION, operation
 from services.gateway.api.settings import ApiSettings
-from shared.domain import Practice, Profile
+from shared.domain import Profile
 from shared.errors import Refused
 from shared.identifiers import TokenId, UserId, new_id
 from shared.requests import ChangeProfile, EraseUser, GetProfile, RegisterUser, RotateToken
 
 
 class Registration(Struct, frozen=True, forbid_unknown_fields=True):
-    display_name: str
-    native_languages: tuple[str, ...]
-    practice_languages: tuple[Practice, ...]
-    interests: tuple[str, ...] = ()
+    """Who one is. `relay_only`: partners never see one's network address."""
+
+    display_name: texts.DisplayName
+    native_languages: Natives
+    practice_languages: Practices
+    interests: texts.Interests = ()
     relay_only: bool = False
 
 
 class ProfileChange(Struct, frozen=True, forbid_unknown_fields=True):
     """Only what is given changes."""
 
-    display_name: str | UnsetType = UNSET
-    native_languages: tuple[str, ...] | UnsetType = UNSET
-    practice_languages: tuple[Practice, ...] | UnsetType = UNSET
-    interests: tuple[str, ...] | UnsetType = UNSET
+    display_name: texts.DisplayName | UnsetType = UNSET
+    native_languages: Natives | UnsetType = UNSET
+    practice_languages: Practices | UnsetType = UNSET
+    interests: texts.Interests | UnsetType = UNSET
     relay_only: bool | UnsetType = UNSET
 
 
@@ -54,8 +57,17 @@ _change = msgspec.json.Decoder(ProfileChange)
 _renewal = msgspec.json.Decoder(Renewal)
 
 
+@operation(
+    "Register",
+    {201: Registered},
+    *LANGUAGE_PROBLEMS,
+    "relay-unavailable",
+    "unavailable",
+    body=Registration,
+    headers=(LOCATION,),
+)
 async def register(call: Call) -> Response:
-    """201 `{user, access_token, refresh_token, expires_in}`; 422 `relay-unavailable`."""
+    """A new user, with the first pair of tokens."""
     parts = call.parts
     body = await bodies.read(call.request, parts.settings)
     given = bodies.decode(call.request, body, _registration)
@@ -65,10 +77,10 @@ async def register(call: Call) -> Response:
     profile = await parts.asker.ask(
         RegisterUser(
             user_id=user_id,
-            display_name=texts.display_name(given.display_name, parts.settings),
+            display_name=texts.display_name(given.display_name),
             native_languages=natives,
             practice_languages=practices,
-            interests=texts.interests(given.interests, parts.settings),
+            interests=texts.interests(given.interests),
             relay_only=given.relay_only,
             token_id=token_id,
             token_expires_in_s=parts.tokens.refresh_lifetime_s,
@@ -76,16 +88,25 @@ async def register(call: Call) -> Response:
     )
     pair = _tokens(parts, user_id, token_id)
     registered = Registered(user=profile, **msgspec.structs.asdict(pair))
-    return ok(registered, 201, {"Location": "/api/v1/users/me"})
+    return ok(registered, 201, {LOCATION: "/api/v1/users/me"})
 
 
+@operation("Read one's profile", {200: Profile}, "unknown-user")
 async def read(call: UserCall) -> Response:
-    """200 the caller's profile."""
+    """The profile as the user sees it. Unknown once it is erased."""
     return ok(await call.parts.asker.ask(GetProfile(user_id=call.user_id)))
 
 
+@operation(
+    "Change one's profile",
+    {200: Profile},
+    *LANGUAGE_PROBLEMS,
+    "unknown-user",
+    "relay-unavailable",
+    body=ProfileChange,
+)
 async def change(call: UserCall) -> Response:
-    """200 the profile as it is now. A pending request keeps the languages it was opened with."""
+    """The profile as it is now. A pending request keeps the languages it was opened with."""
     settings = call.parts.settings
     body = await bodies.read(call.request, settings)
     given = bodies.decode(call.request, body, _change)
@@ -98,24 +119,34 @@ async def change(call: UserCall) -> Response:
     state = await call.parts.asker.ask(
         ChangeProfile(
             user_id=call.user_id,
-            display_name=UNSET if name is UNSET else texts.display_name(name, settings),
+            display_name=UNSET if name is UNSET else texts.display_name(name),
             native_languages=UNSET if natives is None else natives,
             practice_languages=UNSET if practices is None else practices,
-            interests=UNSET if interests is UNSET else texts.interests(interests, settings),
+            interests=UNSET if interests is UNSET else texts.interests(interests),
             relay_only=given.relay_only,
         )
     )
     return ok(state.user, after=call.parts.telling(state))
 
 
+@operation("Erase one's profile", {204: None}, "unknown-user")
 async def erase(call: UserCall) -> Response:
-    """204: the profile is blank, what was open has ended, the socket is closed."""
+    """The profile is blank, what was open has ended, the socket is closed."""
     state = await call.parts.asker.ask(EraseUser(user_id=call.user_id))
     return nothing(call.parts.telling(state))
 
 
+@operation(
+    "Renew the tokens",
+    {200: TokenPair},
+    "invalid-token",
+    "expired-token",
+    "token-revoked",
+    "unavailable",
+    body=Renewal,
+)
 async def renew_tokens(call: Call) -> Response:
-    """200 `{access_token, refresh_token, expires_in}` for a refresh token; 401 for a bad one."""
+    """A fresh pair for a refresh token, which stays valid until its successor is first used."""
     parts = call.parts
     body = await bodies.read(call.request, parts.settings)
     given = bodies.decode(call.request, body, _renewal)

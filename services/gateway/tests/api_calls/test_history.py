@@ -82,7 +82,7 @@ async def test_blocking_listing_and_taking_back(api: Any, a_state: Any) -> None:
 
 
 async def test_blocks_that_cannot_be_are_told_apart(api: Any) -> None:
-    for code, status in (("block-self", 422), ("unknown-user", 404), ("too-many-blocks", 422)):
+    for code, status in (("block-self", 409), ("unknown-user", 404), ("too-many-blocks", 409)):
         api.asker.script[BlockUser] = Refused(code, "No.")
         answer = await api.call("PUT", f"/blocks/{new_id()}")
         await api.refused(status, code, answer, asked=True)

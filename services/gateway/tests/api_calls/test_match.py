@@ -116,7 +116,7 @@ async def test_an_unusable_idempotency_key_is_400(api: Any, key: str) -> None:
         ("request-pending", 409, {"request_id": new_id()}),
         ("session-live", 409, {"session_id": new_id()}),
         ("idempotency-mismatch", 422, {}),
-        ("languages-overlap", 422, {}),
+        ("languages-overlap", 409, {}),
         ("a-code-of-the-future", 409, {}),
     ],
 )
@@ -203,4 +203,4 @@ async def test_sessions_is_told_whether_calls_can_be_relayed(make_api: Any) -> N
 async def test_who_wants_a_relay_only_is_told_that_there_is_none(api: Any) -> None:
     api.asker.script[OpenRequest] = Refused("relay-unavailable", "No relay is set up here.")
     answer = await api.call("POST", PATH, json={})
-    await api.refused(422, "relay-unavailable", answer, asked=True)
+    await api.refused(409, "relay-unavailable", answer, asked=True)

@@ -1,8 +1,12 @@
+import re
+import unicodedata
+
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from services.gateway.api import texts
+from services.gateway.api.operations import NAMED
 from services.gateway.api.problems import Invalid
 from services.gateway.api.settings import ApiSettings
 
@@ -20,7 +24,7 @@ SETTINGS = ApiSettings()
     ],
 )
 def test_a_name_is_trimmed_and_composed_and_otherwise_kept(given_name: str, kept: str) -> None:
-    assert texts.display_name(given_name, SETTINGS) == kept
+    assert texts.display_name(given_name) == kept
 
 
 @pytest.mark.parametrize(
@@ -29,13 +33,13 @@ def test_a_name_is_trimmed_and_composed_and_otherwise_kept(given_name: str, kept
 )
 def test_a_name_that_nobody_could_read_is_refused(name: str) -> None:
     with pytest.raises(Invalid) as caught:
-        texts.display_name(name, SETTINGS)
+        texts.display_name(name)
     assert caught.value.errors[0].pointer == "/display_name"
 
 
 def test_interests_are_spelled_alike_and_named_once() -> None:
     given_words = ["Film", "  film ", "Board   Games", "ＦＩＬＭ", "straße"]
-    assert texts.interests(given_words, SETTINGS) == ("film", "board games", "strasse")
+    assert texts.interests(given_words) == ("film", "board games", "strasse")
 
 
 @pytest.mark.parametrize(
@@ -44,18 +48,44 @@ def test_interests_are_spelled_alike_and_named_once() -> None:
 )
 def test_interests_past_their_limits_are_refused_by_place(words: list[str], pointer: str) -> None:
     with pytest.raises(Invalid) as caught:
-        texts.interests(words, SETTINGS)
+        texts.interests(words)
     assert caught.value.errors[0].pointer == pointer
 
 
 @given(st.text())
 def test_any_text_is_a_name_or_refused_and_a_name_stays_itself(text: str) -> None:
     try:
-        name = texts.display_name(text, SETTINGS)
+        name = texts.display_name(text)
     except Invalid:
         return
     assert 1 <= len(name) <= 50
-    assert texts.display_name(name, SETTINGS) == name
+    assert texts.display_name(name) == name
+
+
+def contract(name: str) -> re.Pattern[str]:
+    return re.compile(NAMED[name]["pattern"].removesuffix("$") + r"\Z")
+
+
+@given(st.text(max_size=50))
+def test_the_contract_says_which_names_are_taken(text: str) -> None:
+    try:
+        texts.display_name(text)
+        taken = True
+    except Invalid:
+        # A few characters grow when they are composed: no pattern can say so.
+        assume(len(unicodedata.normalize("NFC", text)) <= 50)
+        taken = False
+    assert bool(contract("DisplayName").search(text)) == taken
+
+
+@given(st.text(max_size=100))
+def test_the_contract_says_which_prose_is_taken(text: str) -> None:
+    try:
+        texts.prose(text, "comment", 200)
+        taken = True
+    except Invalid:
+        taken = False
+    assert bool(contract("Comment").search(text)) == taken
 
 
 @pytest.mark.parametrize(
@@ -79,7 +109,7 @@ def test_prose_keeps_its_lines_and_every_script() -> None:
     kept = "¡Qué\nbien!\n\u061cممتاز\t👩\u200d💻 \ue000 Zoë"
     assert texts.prose(written, "comment", 100) == kept
     assert texts.prose(" \n ", "comment", 100) == ""
-    assert texts.prose("e\u0301" * 100, "comment", 100) == "é" * 100
+    assert texts.prose("e\u0301" * 50, "comment", 100) == "é" * 50
 
 
 @pytest.mark.parametrize("text", ["x" * 101, "a\x00b", "a\x1bb", "a\ud800b"])

@@ -113,10 +113,10 @@ async def test_nobody_answering_is_503_with_a_time_to_come_back(api: Any) -> Non
 async def test_relays_are_not_promised_where_there_are_none(make_api: Any, a_state: Any) -> None:
     api = make_api()
     answer = await api.client.post("/api/v1/users", json=ANA | {"relay_only": True})
-    document = await api.refused(422, "relay-unavailable", answer)
+    document = await api.refused(409, "relay-unavailable", answer)
     assert "address" in document["detail"]
     answer = await api.call("PATCH", "/users/me", json={"relay_only": True, "display_name": "Bo"})
-    await api.refused(422, "relay-unavailable", answer)
+    await api.refused(409, "relay-unavailable", answer)
     api.asker.script[ChangeProfile] = a_state(api.user_id)
     assert (await api.call("PATCH", "/users/me", json={"relay_only": False})).status_code == 200
 
