@@ -6,6 +6,7 @@ is `Unavailable("redis")` and whoever asked tries again or goes on without.
 
 import asyncio
 import hashlib
+import time
 from collections.abc import Sequence
 from importlib.resources import files
 from typing import Any
@@ -28,6 +29,7 @@ from redis.exceptions import (
 
 from shared.config import Seconds
 from shared.errors import Unavailable
+from shared.metrics import counter, histogram
 
 Value = str | bytes | int | float
 _OUT_OF_REACH = (
@@ -40,6 +42,9 @@ _OUT_OF_REACH = (
 )
 # Answers without an exception class of their own that mean "not now" rather than "never".
 _NOT_NOW = ("MISCONF", "LOADING", "MASTERDOWN", "NOREPLICAS", "BUSY ")
+
+_seconds = histogram("parley_redis_seconds", "Round trips to Redis.", "client")
+_failures = counter("parley_redis_failures", "Round trips that found Redis out of reach.", "client")
 
 
 class Script(Struct, frozen=True):
@@ -80,14 +85,21 @@ def command(*words: Value) -> Command:
 class Memory:
     """A Redis server. Every method raises `Unavailable("redis")` when it is out of reach."""
 
-    def __init__(self, client: redis.asyncio.Redis, timeout_s: Seconds) -> None:
+    def __init__(self, client: redis.asyncio.Redis, timeout_s: Seconds, name: str) -> None:
         self._client = client
         self._timeout_s = timeout_s
+        self._seconds = _seconds.labels(name)
+        self._failures = _failures.labels(name)
 
     @classmethod
-    def open(cls, url: str, timeout_s: Seconds, connections_max: int) -> "Memory":
+    def open(
+        cls, url: str, timeout_s: Seconds, connections_max: int, name: str = "redis"
+    ) -> "Memory":
         """Connects when first used. `timeout_s` bounds each `run` as a whole: the queue for one
-        of the `connections_max` connections, connecting, the answers, and trying again."""
+        of the `connections_max` connections, connecting, the answers, and trying again.
+
+        Its figures go by `name`.
+        """
         pool = redis.asyncio.BlockingConnectionPool.from_url(
             url,
             max_connections=connections_max,
@@ -103,7 +115,7 @@ class Memory:
             # RESP2 needs no handshake, and answers look the same on every version of the server.
             protocol=2,
         )
-        return cls(redis.asyncio.Redis(connection_pool=pool), timeout_s)
+        return cls(redis.asyncio.Redis(connection_pool=pool), timeout_s, name)
 
     async def close(self) -> None:
         await self._client.aclose()
@@ -120,6 +132,16 @@ class Memory:
         """
         if not commands:
             return []
+        began = time.perf_counter()
+        try:
+            return await self._answers(commands)
+        except Unavailable:
+            self._failures.inc()
+            raise
+        finally:
+            self._seconds.observe(time.perf_counter() - began)
+
+    async def _answers(self, commands: Sequence[Command]) -> list[Any]:
         answers = await self._pipeline(commands)
         strangers = [i for i, answer in enumerate(answers) if isinstance(answer, NoScriptError)]
         if strangers:

@@ -128,7 +128,7 @@ async def _check_serving(serving: list[Server]) -> None:
 
 
 async def _memory(settings: Settings, runtime: Runtime, timeout_s: Seconds, name: str) -> Memory:
-    memory = Memory.open(settings.redis_url, timeout_s, settings.redis_connections_max)
+    memory = Memory.open(settings.redis_url, timeout_s, settings.redis_connections_max, name)
     runtime.stack.push_async_callback(memory.close)
     await ready_when("redis", memory.ping)
     runtime.ops.check(name, memory.ping)

@@ -10,7 +10,7 @@ async def open_ticket(matchmaker: Matchmaker, event: TicketOpened) -> None:
 
     Raises `Unavailable`: the event is then handled again and finds what was claimed.
     """
-    match = await matchmaker.enter(event.ticket)
+    match = await matchmaker.enter(event.ticket, repeated=event.repeated)
     if match is not None:
         await matchmaker.announce(match)
 

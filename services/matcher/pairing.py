@@ -2,10 +2,10 @@
 
 import asyncio
 
-from services.matcher import matching
+from services.matcher import matching, metrics
 from services.matcher.config import Settings
 from services.matcher.matching import Pairing
-from services.matcher.pool.tickets import Claim, Page, Pool
+from services.matcher.pool.tickets import Claim, Opened, Page, Pool
 from shared.domain import MatchSide, Ticket
 from shared.events import MatchFound
 from shared.identifiers import SessionId, new_id
@@ -25,25 +25,26 @@ class Matchmaker:
         self._settings = settings
         self._turn = asyncio.Lock()
 
-    async def enter(self, ticket: Ticket) -> MatchFound | None:
+    async def enter(self, ticket: Ticket, *, repeated: bool = False) -> MatchFound | None:
         """Put the ticket into the pool and pair it if anybody suits; None if it goes on waiting or
         is out of the pool. A ticket that was claimed at this attempt gives its match again.
         """
         async with self._turn:
             opened = await self._pool.open(ticket)
-            return await self._pair(ticket, opened.page) if opened.page else opened.match
+            _note(opened, repeated)
+            return await self._pair(ticket, opened.page, "arrival") if opened.page else opened.match
 
     async def pair(self, ticket: Ticket) -> MatchFound | None:
         """Pair a ticket that waits, if anybody suits by now."""
         async with self._turn:
-            return await self._pair(ticket, await self._pool.candidates(ticket))
+            return await self._pair(ticket, await self._pool.candidates(ticket), "sweep")
 
     async def announce(self, *matches: MatchFound) -> None:
         """Publish claimed matches; until this succeeds they stay unpublished and are told again."""
         await self._publisher.publish(*matches)
         await self._pool.published(*matches)
 
-    async def _pair(self, ticket: Ticket, page: Page) -> MatchFound | None:
+    async def _pair(self, ticket: Ticket, page: Page, by: str) -> MatchFound | None:
         """Try the best that reach the threshold in turn; read again if all were claimed meanwhile,
         and page on while the hard filter leaves nobody."""
         pool, limits, rounds = self._pool, self._settings, 0
@@ -54,7 +55,9 @@ class Matchmaker:
                 match = found(pairing)
                 claim = await pool.claim(pairing, match)
                 if claim is Claim.CLAIMED:
+                    metrics.won(by, pairing.score)
                     return match
+                metrics.CLAIMS.labels("lost").inc()
                 if _gone(claim, pairing) is ticket:
                     return None
             rounds += bool(good)
@@ -67,6 +70,13 @@ class Matchmaker:
 
     def _is_good(self, pairing: Pairing, page: Page) -> bool:
         return pairing.score >= matching.threshold(pairing, page.now, self._settings.urgent_s)
+
+
+def _note(opened: Opened, repeated: bool) -> None:
+    """A repeat that entered brought back what the pool had lost."""
+    metrics.TICKETS.labels("entered" if opened.entered else opened.outcome).inc()
+    if repeated and opened.entered:
+        metrics.REOPENED.inc()
 
 
 def found(pairing: Pairing) -> MatchFound:

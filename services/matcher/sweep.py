@@ -7,6 +7,7 @@ from collections.abc import Iterable
 
 import structlog
 
+from services.matcher import metrics
 from services.matcher.config import Settings
 from services.matcher.matching import buckets
 from services.matcher.pairing import Matchmaker
@@ -16,6 +17,7 @@ from shared.domain import Ticket
 from shared.events import MatchFound, PairMeasured, PoolLost, PoolMeasured
 from shared.identifiers import RequestId, new_id
 from shared.messaging import Publisher
+from shared.metrics import timed
 
 TURN = 0.9
 """Part of the interval that a turn lasts: the same process may take the next one."""
@@ -44,12 +46,14 @@ class Sweep:
     async def step(self) -> None:
         """One sweep, if it is this process's turn. Raises `Unavailable`; the next goes on."""
         if not await self._upkeep.begin(self._instance, self._turn_s):
+            metrics.show_no_pool()
             return
-        await self.check_epoch()
-        await self.publish_unpublished()
-        await self.drop_expired()
-        await self.pair_waiting()
-        await self.publish_figures()
+        with timed(metrics.SWEEP):
+            await self.check_epoch()
+            await self.publish_unpublished()
+            await self.drop_expired()
+            await self.pair_waiting()
+            await self.publish_figures()
 
     async def check_epoch(self) -> None:
         """Tell sessions if this Redis is not the one it has filled: `pool.lost`."""
@@ -59,6 +63,7 @@ class Sweep:
         mark = f"lost:{new_id()}"
         await self._upkeep.mark_loss(mark)
         log.warning("pool.lost", epoch=epoch, run_id=run_id)
+        metrics.LOST.inc()
         await self._publisher.publish(PoolLost(correlation_id=mark, epoch=run_id))
         await self._upkeep.learn_epoch(mark, run_id)
 
@@ -67,6 +72,7 @@ class Sweep:
         age_s, count = self._settings.unpublished_after_s, self._settings.sweep_page_size
         while matches := await self._upkeep.unpublished(age_s, count):
             await self._matchmaker.announce(*matches)
+            metrics.RELAID.inc(len(matches))
 
     async def drop_expired(self) -> None:
         """Take out what is past its time and was never closed."""
@@ -88,6 +94,7 @@ class Sweep:
     async def publish_figures(self) -> None:
         at, measured = await self._upkeep.measure()
         fullest = sorted(measured, key=_fullest_first)[: self._settings.measured_pairs_max]
+        metrics.show_pool(await self._upkeep.size(), fullest)
         await self._publisher.publish(
             PoolMeasured(correlation_id=new_id(), measured_at=at, pairs=tuple(fullest))
         )

@@ -70,7 +70,7 @@ async def _present(
         request_ids = [RequestId(id_) for id_ in ids]
         tickets = await match_requests.tickets(connection, request_ids, settings.ticket_avoid_max)
         events += [
-            TicketOpened(correlation_id=request_id, ticket=ticket)
+            TicketOpened(correlation_id=request_id, ticket=ticket, repeated=True)
             for request_id, ticket in tickets.items()
         ]
         groups: list[tuple[UserId, ...]] = [(ticket.user_id,) for ticket in tickets.values()]

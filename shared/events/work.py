@@ -10,9 +10,10 @@ from shared.identifiers import ConnectionId, RequestId, SessionId, UserId
 
 
 class TicketOpened(Event, frozen=True, kw_only=True, tag="ticket.opened"):
-    """sessions → matcher: this ticket waits. Repeated while the request is pending."""
+    """sessions → matcher: this ticket waits. Told again, `repeated`, while the request pends."""
 
     ticket: Ticket
+    repeated: bool = False
 
 
 class TicketClosed(Event, frozen=True, kw_only=True, tag="ticket.closed"):

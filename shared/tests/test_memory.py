@@ -13,6 +13,7 @@ from shared.config import Seconds
 from shared.errors import Unavailable
 from shared.memory import Memory, Script, command
 from shared.proxy import Proxy
+from shared.testing import Rise
 from shared.tests.own_redis import OwnRedis
 
 SOURCE = "return redis.call('INCRBY', KEYS[1], ARGV[1])"
@@ -167,3 +168,18 @@ async def test_a_cancellation_at_the_time_out_is_not_lost(mute_url: str) -> None
         await asyncio.wait([calling], timeout=0.019 + moment / 20_000)
         await ends(calling)
     await memory.close()
+
+
+async def test_round_trips_and_failures_count_by_client(clean_redis_url: str) -> None:
+    async with Proxy(clean_redis_url) as proxy:
+        memory = Memory.open(proxy.url, Seconds(1), 2, "spare")
+        trips = Rise("parley_redis_seconds_count", client="spare")
+        failures = Rise("parley_redis_failures_total", client="spare")
+        await memory.ping()
+        assert (trips.by, failures.by) == (1, 0)
+        await proxy.refuse()
+        proxy.cut()
+        with pytest.raises(Unavailable):
+            await memory.ping()
+        assert (trips.by, failures.by) == (2, 1)
+        await memory.close()

@@ -4,7 +4,8 @@
 --       6 tombstone of the request  7 whom the user met lately
 --       8 … 7+n the n buckets of the ticket, then their n complements
 -- ARGV  1 request id  2 attempt  3 since_ms  4 expires_ms  5 ticket (JSON)  6 n  7 page: tickets per bucket
--- Gives {outcome, now_ms, match (JSON) or '', whom the user met, candidates (JSON), 1 if there may be more}
+-- Gives {outcome, now_ms, match (JSON) or '', 1 if it entered now, whom the user met, candidates (JSON),
+--        1 if there may be more}
 --   waiting  it waits: entered now, or already in at this attempt
 --   claimed  it was claimed at this attempt: `match` is what was found
 --   closed   its request is over, whatever the attempt
@@ -17,7 +18,7 @@ local id, attempt, expires = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[4])
 local n, page = tonumber(ARGV[6]), tonumber(ARGV[7])
 
 local function left_out(outcome, match)
-  return {outcome, now, match or '', {}, {}, 0}
+  return {outcome, now, match or '', 0, {}, {}, 0}
 end
 
 local tombstone = redis.call('HMGET', KEYS[6], 'outcome', 'attempt', 'match')
@@ -40,7 +41,9 @@ if present > attempt then
   return left_out('stale')
 elseif present > 0 and present < attempt then
   return left_out('older')
-elseif present == 0 then
+end
+local entered = present == 0 and 1 or 0
+if entered == 1 then
   redis.call('DEL', KEYS[6])
   redis.call('HSET', KEYS[1], id, ARGV[5])
   redis.call('HSET', KEYS[2], id, attempt)
@@ -65,4 +68,4 @@ for i = 8 + n, 7 + 2 * n do
     end
   end
 end
-return {'waiting', now, '', redis.call('ZRANGE', KEYS[7], 0, -1), candidates, more}
+return {'waiting', now, '', entered, redis.call('ZRANGE', KEYS[7], 0, -1), candidates, more}

@@ -63,9 +63,13 @@ class Page(Struct, frozen=True, kw_only=True):
 
 
 class Opened(Struct, frozen=True, kw_only=True):
-    """`page` is set if the ticket waits, `match` if it was claimed at this very attempt."""
+    """`page` is set if the ticket waits, `match` if it was claimed at this very attempt.
+
+    `entered` tells that it was not there before.
+    """
 
     outcome: Outcome
+    entered: bool = False
     page: Page | None = None
     match: MatchFound | None = None
 
@@ -96,12 +100,13 @@ class Pool:
                 *(msgspec.json.encode(ticket), len(own), self._per_bucket(len(own))),
             ],
         )
-        [[outcome, now_ms, match, *page]] = await self._memory.run([opening])
+        [[outcome, now_ms, match, entered, *page]] = await self._memory.run([opening])
         if outcome == b"older":
             await self.remove(ticket.request_id)
             return await self.open(ticket)
         return Opened(
             outcome=Outcome(outcome.decode()),
+            entered=bool(entered),
             page=_page(now_ms, *page, number=0) if outcome == b"waiting" else None,
             match=read_match(match) if match else None,
         )

@@ -62,6 +62,11 @@ class Upkeep:
             measured += await self._measure(names[start : start + _BUCKETS_PER_CALL])
         return read_time(await self._now_ms()), measured
 
+    async def size(self) -> int:
+        """How many tickets wait."""
+        [count] = await self._memory.run([command("ZCARD", keys.WAITING)])
+        return int(count)
+
     async def _measure(self, names: list[str]) -> list[PairMeasured]:
         pairs = [keys.languages_of(name) for name in names]
         touched = [key for pair in pairs for key in (keys.bucket(*pair), keys.waits(*pair))]
