@@ -70,6 +70,8 @@ class CommonSettings(BusSettings, frozen=True, kw_only=True):
     """The whole stop, from signal to exit; whoever stops a process kills it soon after."""
     ops_host: str = "127.0.0.1"
     """Where the operations port listens; containers set 0.0.0.0."""
+    otel_exporter_otlp_endpoint: str = ""
+    """The collector of traces; without it none are made. The SDK reads it and other `OTEL_…`."""
 
     @property
     def is_production(self) -> bool:

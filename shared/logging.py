@@ -10,14 +10,19 @@ import stamina
 import structlog
 from structlog.typing import Processor
 
+from shared import tracing
+
 # They report every lost connection in several lines; the bus reports it in one.
 _QUIET = ("aio_pika", "aiormq", "asyncio")
+# At debug it tells of every batch of spans that is sent.
+_WARNING = ("urllib3",)
 
 
 def configure(service: str, level: str, instance: str = "") -> None:
     """Send structlog and the standard library's logging to stdout as JSON lines.
 
-    Handlers bind `correlation_id` (and `event_id`) with `structlog.contextvars`.
+    Whoever handles something binds `correlation_id` with `structlog.contextvars`; a line of the
+    process itself has the process's. `trace_id` is that of the trace in hand, if there is one.
     """
 
     def identify(
@@ -25,6 +30,9 @@ def configure(service: str, level: str, instance: str = "") -> None:
     ) -> MutableMapping[str, Any]:
         line["service"] = service
         line["instance"] = instance or service
+        line.setdefault("correlation_id", line["instance"])
+        if trace_id := tracing.trace_id():
+            line["trace_id"] = trace_id
         return line
 
     shared: list[Processor] = [
@@ -85,3 +93,5 @@ def _configure_standard_library(shared: list[Processor], number: int) -> None:
     root.setLevel(number)
     for name in _QUIET:
         logging.getLogger(name).setLevel(logging.CRITICAL if name != "asyncio" else logging.ERROR)
+    for name in _WARNING:
+        logging.getLogger(name).setLevel(max(number, logging.WARNING))

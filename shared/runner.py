@@ -16,7 +16,7 @@ import structlog
 import uvloop
 from msgspec import Struct
 
-from shared import config, logging, metrics
+from shared import config, logging, metrics, tracing
 from shared.config import CommonSettings
 from shared.errors import ParleyError, SettingsError, TopologyMismatch
 from shared.identifiers import new_id
@@ -88,8 +88,11 @@ def run(service: str, settings_type: type[S], serve: Serve[S]) -> None:
     instance = f"{service}-{new_id()[-8:]}"
     logging.configure(service, settings.log_level, instance)
     metrics.describe_process(service, instance)
+    if settings.otel_exporter_otlp_endpoint:
+        tracing.start(service, instance)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         code = runner.run(_live(service, instance, settings, serve))
+    tracing.stop()
     sys.exit(code)
 
 
@@ -216,7 +219,7 @@ async def every(
     name: str = "",
     pause_max_s: float = 10.0,
 ) -> None:
-    """Run `step` every `interval_s` for ever, the first time at once.
+    """Run `step` every `interval_s` for ever, the first time at once, under an id of its own.
 
     Operating errors (`ParleyError`) are logged and answered with growing pauses; any other error
     is a programmer's and ends the process.
@@ -224,6 +227,7 @@ async def every(
     failures = 0
     while True:
         began = time.monotonic()
+        structlog.contextvars.bind_contextvars(correlation_id=new_id())
         try:
             await step()
             failures = 0

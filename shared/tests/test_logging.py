@@ -14,8 +14,9 @@ import logging as standard
 import structlog
 from shared import logging
 logging.configure("matcher", "info", "matcher-1")
-structlog.contextvars.bind_contextvars(correlation_id="c1")
 log = structlog.get_logger()
+log.info("process.started")
+structlog.contextvars.bind_contextvars(correlation_id="c1")
 log.debug("too.small")
 log.info("pair.claimed", score=104)
 try:
@@ -32,7 +33,8 @@ def test_every_line_is_json_that_says_who_and_about_what() -> None:
     command = [sys.executable, "-W", "error", "-c", PROGRAM]
     done = subprocess.run(command, check=True, capture_output=True, text=True, cwd=ROOT, timeout=30)
     assert done.stderr == ""
-    claimed, failed, library = map(json.loads, done.stdout.splitlines())
+    started, claimed, failed, library = map(json.loads, done.stdout.splitlines())
+    assert started["correlation_id"] == started["instance"]
     for line in (claimed, failed, library):
         assert line.pop("timestamp").endswith("Z")
         assert line.pop("service") == "matcher"

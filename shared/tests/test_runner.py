@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import structlog
 
 from shared.errors import SettingsError, Unavailable
 from shared.runner import every, ready_when
@@ -231,6 +232,19 @@ async def test_every_survives_operating_errors_and_goes_on() -> None:
     with pytest.raises(asyncio.CancelledError):
         await every(0.001, step, pause_max_s=0.01)
     assert steps == 5
+
+
+async def test_the_lines_of_a_step_hang_together_and_those_of_two_do_not() -> None:
+    ids: list[str] = []
+
+    async def step() -> None:
+        ids.append(structlog.contextvars.get_contextvars()["correlation_id"])
+        if len(ids) == 3:
+            raise KeyError("enough")
+
+    with pytest.raises(KeyError):
+        await asyncio.create_task(every(0.001, step))
+    assert len(set(ids)) == 3
 
 
 async def test_every_ends_on_a_programmers_error() -> None:
