@@ -72,6 +72,8 @@ class Person:
         self.frames: list[Frame] = []
         self.close_codes: list[int] = []
         self.socket: ClientConnection | None = None
+        # What a hello says of the relay: the offset heard last.
+        self._place: dict[str, str] = {}
         self._heard = 0
         self._news = asyncio.Event()
         self._staying: asyncio.Task[None] | None = None
@@ -181,12 +183,15 @@ class Person:
         ) as socket:
             self.socket = socket
             try:
-                await socket.send(
-                    msgspec.json.encode({"type": "hello", "token": self.access_token}).decode()
-                )
+                hello = {"type": "hello", "token": self.access_token} | self._place
+                await socket.send(msgspec.json.encode(hello).decode())
                 async for message in socket:
                     body = msgspec.json.decode(message, type=dict[str, Any])
                     self.frames.append(Frame(time.monotonic(), attempt, body))
+                    if body["type"] == "match.found":
+                        self._place = {"last_offset": "0-0"}
+                    elif "offset" in body:
+                        self._place = {"last_offset": body["offset"]}
                     self._news.set()
             except ConnectionClosed:
                 pass  # The close code says it all.
