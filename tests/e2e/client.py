@@ -16,6 +16,8 @@ from websockets.typing import Subprotocol
 
 SUBPROTOCOL = Subprotocol("parley.v1")
 INSIST_S = 60.0
+# What sessions away, and a proxy before a gateway that has just gone, answer.
+UNAVAILABLE = (502, 503)
 BACKOFF_S = (0.05, 0.1, 0.2, 0.5, 1.0)
 
 
@@ -99,9 +101,9 @@ class Person:
         return None
 
     async def register(self, name: str, languages: Languages, **profile: Any) -> None:
+        """Tried until a gateway takes it; one that went away may leave a profile nobody uses."""
         body = {"display_name": name, **languages.body(), **profile}
-        answer = await self.call("POST", "/users", body)
-        assert answer.status_code == 201, answer.text
+        answer = await self._insist("/users", body, key="", accepted=201)
         self.name = name
         self.id = answer.json()["user"]["id"]
         self._keep_tokens(answer)
@@ -124,14 +126,16 @@ class Person:
 
     async def insist(self, **body: Any) -> str:
         """Ask as an app does: one idempotency key, any gateway, until one accepts."""
+        answer = await self._insist("/match/request", body, key=f"ask-{self.id}", accepted=202)
+        return str(answer.json()["request_id"])
+
+    async def _insist(self, path: str, body: Any, *, key: str, accepted: int) -> httpx2.Response:
         async with asyncio.timeout(INSIST_S):
             for attempt in itertools.count():
-                answer = await self.try_call(
-                    "POST", "/match/request", body, key=f"ask-{self.id}", gateway=attempt
-                )
-                if answer is not None and answer.status_code == 202:
-                    return str(answer.json()["request_id"])
-                assert answer is None or answer.status_code == 503, answer.text
+                answer = await self.try_call("POST", path, body, key=key, gateway=attempt)
+                if answer is not None and answer.status_code == accepted:
+                    return answer
+                assert answer is None or answer.status_code in UNAVAILABLE, answer.text
                 await asyncio.sleep(BACKOFF_S[min(attempt, len(BACKOFF_S) - 1)])
         raise AssertionError("unreachable")
 

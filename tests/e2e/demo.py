@@ -68,7 +68,7 @@ async def play(role: Role, people: Crowd, transcript: Transcript) -> tuple[Perso
     transcript.say(f"{role}: registered, connected to {gateway}")
     await asyncio.sleep(role.asks_at_s)
     transcript.say(f"{role.name} asks for a partner (for {role.timeout})")
-    await person.ask(timeout=role.timeout)
+    await person.insist(timeout=role.timeout)
     begin = time.monotonic()
     if not role.partner:
         expired = await person.hear("match.expired", PATIENCE_S)
