@@ -1,6 +1,6 @@
 """A caller's own history of chat sessions, newest first, page by page, and rating one."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 from uuid import UUID
 
 import msgspec
@@ -16,7 +16,6 @@ from shared.domain import FeedbackTag, SessionRecord
 from shared.identifiers import SessionId
 from shared.requests import GetSession, GiveFeedback, ListSessions
 
-RATING_MAX = 5
 # A page of history fits one screenful several times over; 100 keep an answer under 100 KiB.
 PAGE_SIZE_DEFAULT = 20
 PAGE_SIZE_MAX = 100
@@ -39,7 +38,7 @@ class History(Struct, frozen=True):
 class Rating(Struct, frozen=True, forbid_unknown_fields=True):
     """How a talk was, 1 to 5; `comment` is for whoever runs this place, not for the partner."""
 
-    rating: Annotated[int, Meta(ge=1, le=RATING_MAX)]
+    rating: Literal[1, 2, 3, 4, 5]
     tags: tuple[FeedbackTag, ...] = ()
     comment: texts.Comment = ""
 

@@ -39,8 +39,8 @@ async def test_tags_and_a_comment_travel_cleaned(api: Any) -> None:
 @pytest.mark.parametrize(
     ("body", "pointer", "word"),
     [
-        ({"rating": 0}, "/rating", ">= 1"),
-        ({"rating": 6}, "/rating", "<= 5"),
+        ({"rating": 0}, "/rating", "value 0"),
+        ({"rating": 6}, "/rating", "value 6"),
         ({"rating": "5"}, "/rating", "str"),
         ({"rating": 4.5}, "/rating", "float"),
         ({"rating": True}, "/rating", "bool"),
