@@ -1,21 +1,25 @@
 """`match.found`: a claimed pair is accepted as a session, or voided."""
 
+from collections.abc import Mapping
 from datetime import timedelta
 
 import structlog
 
 from services.sessions import transitions
 from services.sessions.config import Settings
+from services.sessions.metrics import Verdict
 from services.sessions.store import chat_sessions, match_requests
 from services.sessions.store.database import Transaction
 from shared.domain import MatchSide, RequestEndReason, RequestStatus, Ticket
 from shared.events import MatchFound, SessionCreated, SessionParticipant
-from shared.identifiers import UserId
+from shared.identifiers import RequestId, UserId
 
 log = structlog.get_logger()
 
 
-async def accept_or_void(transaction: Transaction, match: MatchFound, settings: Settings) -> None:
+async def accept_or_void(
+    transaction: Transaction, match: MatchFound, settings: Settings
+) -> Verdict:
     """Accept the match if both sides are good; else each good side gets its next attempt.
 
     Good: its request is pending at that attempt and its user is in no live session. A match told
@@ -24,7 +28,7 @@ async def accept_or_void(transaction: Transaction, match: MatchFound, settings: 
     users = [side.user_id for side in match.sides]
     known, engaged = await chat_sessions.engaged(transaction, match.match_id, users)
     if known:
-        return
+        return Verdict.KNOWN
     request_ids = [side.request_id for side in match.sides]
     tickets = await match_requests.tickets(transaction.connection, request_ids, avoid_max=None)
     good = [
@@ -34,9 +38,25 @@ async def accept_or_void(transaction: Transaction, match: MatchFound, settings: 
     ]
     if len(good) == 2 and _may_meet(*good):
         await _accept(transaction, match, good, settings)
-    else:
-        log.info("match.voided", match_id=match.match_id, good=len(good))
-        await transitions.reopen(transaction, [ticket.request_id for ticket in good], settings)
+        return Verdict.ACCEPTED
+    cause = _cause(match, tickets, engaged)
+    log.info("match.voided", match_id=match.match_id, good=len(good), cause=cause)
+    await transitions.reopen(transaction, [ticket.request_id for ticket in good], settings)
+    return cause
+
+
+def _cause(
+    match: MatchFound, tickets: Mapping[RequestId, Ticket], engaged: frozenset[UserId]
+) -> Verdict:
+    """Why the match is voided: the first that applies to either side."""
+    sides = [(side, tickets.get(side.request_id)) for side in match.sides]
+    if any(side.user_id in engaged for side, _ in sides):
+        return Verdict.ENGAGED
+    if any(ticket is None for _, ticket in sides):
+        return Verdict.GONE
+    if any(not _is_good(side, ticket, engaged) for side, ticket in sides):
+        return Verdict.OUTDATED
+    return Verdict.UNWELCOME
 
 
 def _is_good(side: MatchSide, ticket: Ticket | None, engaged: frozenset[UserId]) -> bool:

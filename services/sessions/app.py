@@ -9,6 +9,7 @@ from msgspec import Struct
 
 from services.sessions import handlers
 from services.sessions.config import Settings
+from services.sessions.counting import count_open
 from services.sessions.outbox import EncodedPublisher, Outbox
 from services.sessions.pulse import send_pulse
 from services.sessions.repeats import Repeats
@@ -77,6 +78,7 @@ def assemble(
             (0.0, sweep.meet_next_deadline),
             (0.0, repeats.step),
             (settings.prune_interval_s, sweep.prune),
+            (settings.figures_interval_s, partial(count_open, database)),
             (settings.pulse_interval_s, partial(send_pulse, database, publishing)),
             (settings.outbox_interval_s, outbox.relay),
             (settings.outbox_delete_interval_s, outbox.forget_confirmed),

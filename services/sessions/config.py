@@ -50,6 +50,9 @@ class Settings(DatabaseSettings, frozen=True, kw_only=True):
     """How often the relay looks for rows that their process could not publish."""
     outbox_delete_interval_s: Seconds = Seconds(0.2)
     """Confirmed rows are deleted in batches, well before the relay would take them."""
+    figures_interval_s: Seconds = Seconds(10)
+    """How often what is open is counted: oftener than figures are usually read, for a few
+    milliseconds of Postgres."""
     outbox_finish_timeout_s: Seconds = Seconds(2)
     """At a stop; what is not confirmed by then another replica relays."""
     outbox_in_flight_max: int = 5_000

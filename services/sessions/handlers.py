@@ -4,7 +4,7 @@ from functools import partial
 
 import structlog
 
-from services.sessions import offline, transitions
+from services.sessions import metrics, offline, transitions
 from services.sessions.accepting import accept_or_void
 from services.sessions.config import Settings
 from services.sessions.outbox import Outbox
@@ -24,7 +24,9 @@ async def match_found(outbox: Outbox, settings: Settings, event: MatchFound) -> 
     if first.user_id == second.user_id or first.request_id == second.request_id:
         raise Rejected("both sides of a match are the same")
     body = partial(accept_or_void, match=event, settings=settings)
-    await outbox.transact([first.user_id, second.user_id], body, publish_first=True)
+    users = [first.user_id, second.user_id]
+    verdict = await outbox.transact(users, body, publish_first=True)
+    metrics.JUDGED.labels(verdict).inc()
 
 
 async def pool_lost(

@@ -4,7 +4,7 @@ from functools import partial
 
 import structlog
 
-from services.sessions import transitions
+from services.sessions import metrics, transitions
 from services.sessions.batches import Group, together
 from services.sessions.config import Settings
 from services.sessions.outbox import Outbox
@@ -43,6 +43,7 @@ async def _end_named(transaction: Transaction, *, event: UserOffline, settings: 
     """What was read too long ago, by the store's clock, says nothing about now."""
     age_s = (transaction.now - event.read_at).total_seconds()
     if age_s > settings.offline_age_max_s:
+        metrics.OFFLINE_DROPPED.inc()
         log.info("user.offline.dropped", age_s=round(age_s, 1), users=len(event.users))
         return
     groups: list[tuple[UserId, ...]] = []

@@ -6,7 +6,7 @@ from typing import Protocol, TypeVar
 
 import structlog
 
-from services.sessions import store
+from services.sessions import metrics, store
 from services.sessions.config import Settings
 from services.sessions.store.database import Body, Database, Transaction
 from shared.errors import Rejected, Unavailable
@@ -64,9 +64,11 @@ class Outbox:
         The publishing goes on behind; `publish_first` awaits it, though not its success.
         """
         messages: list[Encoded] = []
+        caused: list[AnyEvent] = []
 
         async def whole(transaction: Transaction) -> T:
             result = await body(transaction)
+            caused[:] = transaction.events
             messages[:] = map(encoded, sorted(transaction.events, key=_is_history))
             if messages:
                 await store.outbox.write(transaction, messages)
@@ -75,6 +77,7 @@ class Outbox:
         result = await self._database.transact(
             user_ids, whole, with_partners=with_partners, skip_locked=skip_locked
         )
+        metrics.note(caused)
         if publish_first:
             await self._publish(messages)
         elif messages:
@@ -130,6 +133,7 @@ class Outbox:
             return False
         confirmed = await self._confirm(messages)
         await store.outbox.delete(transaction.connection, confirmed)
+        metrics.RELAYED.inc(len(confirmed))
         log.info("outbox.relayed", events=len(confirmed))
         return len(confirmed) == limit
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import structlog
 
+from services.sessions import metrics
 from services.sessions.config import Settings
 from services.sessions.store import chat_sessions, match_requests, repeats, states
 from services.sessions.store.database import Connection, Database
@@ -15,6 +16,8 @@ from shared.errors import Rejected
 from shared.events import AnyEvent, TicketOpened
 from shared.identifiers import RequestId, SessionId, UserId
 from shared.messaging import Publisher
+
+OF: dict[Table, str] = {"match_requests": "request", "chat_sessions": "session"}
 
 log = structlog.get_logger()
 
@@ -58,6 +61,7 @@ class Repeats:
         async with self._database.connection() as connection:
             first_s, max_s = self._settings.repeat_first_s, self._settings.repeat_max_s
             await repeats.told(connection, table, ids, first_s, max_s)
+        metrics.REPEATED.labels(OF[table]).inc(len(ids))
         return len(ids) == limit
 
 

@@ -4,7 +4,7 @@ import asyncio
 
 import structlog
 
-from services.sessions import store, transitions
+from services.sessions import metrics, store, transitions
 from services.sessions.batches import Group, together
 from services.sessions.config import Settings
 from services.sessions.outbox import Outbox
@@ -86,7 +86,9 @@ class Sweep:
         async with self._database.connection() as connection:
             records = await store.chat_sessions.late(connection, self._settings.sweep_batch)
             self._held = bool(records) and await store.pulses.outage(connection, self._settings)
+        metrics.DEADLINES_HELD.set(self._held)
         if self._held:
+            metrics.HOLDS.inc()
             log.warning("deadlines.held", sessions=len(records))
             return {}
         return {record.session_id: record.user_ids for record in records}

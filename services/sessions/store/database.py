@@ -2,18 +2,21 @@
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from datetime import datetime
 from typing import Any, TypeAlias, TypeVar
 
 import asyncpg
 import msgspec
 
+from services.sessions import metrics
 from services.sessions.config import DatabaseSettings
 from services.sessions.store.failures import Overtaken, failures_mapped
+from shared.errors import Unavailable
 from shared.events import AnyEvent
 from shared.identifiers import UserId
+from shared.metrics import timed
 
 T = TypeVar("T")
 
@@ -107,15 +110,18 @@ class Database:
     async def connection(self) -> AsyncIterator[Connection]:
         """For single statements; each sees one snapshot and commits by itself."""
         timeout_s = self._settings.database_acquire_timeout_s
-        with failures_mapped():
-            async with asyncio.timeout(timeout_s):  # asyncpg's own costs a task each time
-                connection = await self._pool.acquire()
+        with _failures_counted(), failures_mapped():
+            with timed(metrics.ACQUIRING):
+                async with asyncio.timeout(timeout_s):  # asyncpg's own costs a task each time
+                    connection = await self._pool.acquire()
+            metrics.IN_USE.inc()
             try:
                 yield connection
             except TimeoutError:
                 connection.terminate()  # nobody knows what still runs on it
                 raise
             finally:
+                metrics.IN_USE.dec()
                 await self._pool.release(connection, timeout=timeout_s)
 
     async def transact(
@@ -132,13 +138,14 @@ class Database:
         again from the start with a fresh `Transaction`, so `body` must only touch that.
         """
         tries_max = self._settings.database_tries_max
-        for attempt in range(1, tries_max + 1):
-            try:
-                return await self._try(user_ids, body, with_partners, skip_locked)
-            except Overtaken:
-                if attempt == tries_max:
-                    raise
-                await asyncio.sleep(random.uniform(0, 0.01) * 2**attempt)
+        with timed(metrics.TRANSACTION):
+            for attempt in range(1, tries_max + 1):
+                try:
+                    return await self._try(user_ids, body, with_partners, skip_locked)
+                except Overtaken:
+                    if attempt == tries_max:
+                        raise
+                    await asyncio.sleep(random.uniform(0, 0.01) * 2**attempt)
         raise AssertionError("the last try returns or raises")
 
     async def _try(
@@ -157,6 +164,15 @@ class Database:
             row = await connection.fetchrow(lock, wanted)
             assert row is not None, "an aggregate has one row"
             return await body(Transaction(connection, frozenset(row["locked"]), row["now"]))
+
+
+@contextmanager
+def _failures_counted() -> Iterator[None]:
+    try:
+        yield
+    except Unavailable as error:
+        metrics.FAILED.labels("overtaken" if isinstance(error, Overtaken) else "unavailable").inc()
+        raise
 
 
 async def structs(
