@@ -23,7 +23,7 @@ IN_STACK := test -f $(LOCAL)/env || { echo "parley: the stack is not up, run: ma
 
 .DEFAULT_GOAL := help
 .PHONY: help up down clean logs migrate dead-letters reports demo partner bench test check fmt lint type lock languages house prepare \
-	prepare-tests prepare-browser
+	prepare-tests prepare-browser screenshots
 
 help: ## list what there is
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(firstword $(MAKEFILE_LIST)) | \
@@ -64,6 +64,9 @@ bench: prepare ## measure a scenario (S=arrive)
 
 test: prepare-tests ## run the tests against real servers (T=path for some of them)
 	@$(PY) -m pytest $(T)
+
+screenshots: prepare-tests ## take the pictures in docs/images anew
+	@PARLEY_SCREENSHOTS=docs/images $(PY) -m pytest tests/e2e/test_web_access.py
 
 check: lint type house ## all that CI checks besides the tests
 

@@ -11,8 +11,8 @@ from tests.e2e.browsers import browsers as opened_browsers
 from tests.e2e.stack import Shape, Stack, Stacks
 from tests.e2e.turn import Turn, turn_server
 
-# Long enough for a page on a busy machine, which takes 3 s of it to ask whether to join.
-JOIN_TIMEOUT_S = 10
+# Long enough for a page on a busy machine, which shows a partner for 3 s before it joins.
+JOIN_TIMEOUT_S = 12
 
 
 @pytest_asyncio.fixture

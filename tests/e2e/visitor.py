@@ -12,6 +12,7 @@ from shared.testing import eventually
 
 # Two busy cores, two browsers and a stack: what takes a tenth of this elsewhere.
 STEP_LIMIT_S = 20.0
+LOAD_LIMIT_S = 60.0
 HEARD_LIMIT_S = 15.0
 STATISTICS = """async () => {
     const found = [];
@@ -32,7 +33,8 @@ class Heard(Struct, frozen=True):
 
 
 class Visitor:
-    """One page. `frames` is what came over its sockets, `faults` what must not happen."""
+    """One page. `frames` is what came over its sockets, `faults` what must not happen, `lost`
+    what never arrived."""
 
     def __init__(self, page: Page, url: str) -> None:
         self.page = page
@@ -42,19 +44,29 @@ class Visitor:
         self.tokens: list[tuple[str, str]] = []
         self.frames: list[Heard] = []
         self.faults: list[str] = []
+        self.lost: list[str] = []
         self.sockets = 0
         page.set_default_timeout(STEP_LIMIT_S * 1000)
         page.on("console", self._console)
         page.on("pageerror", lambda error: self.faults.append(f"{self.name}: {error.stack}"))
+        page.on("requestfailed", lambda one: self.lost.append(f"{one.url}: {one.failure}"))
         page.on("response", self._response)
         page.on("websocket", self._socket)
 
     # What the page shows
 
     async def at(self, step: str, limit_s: float = STEP_LIMIT_S) -> None:
-        await expect(self.page.locator("body")).to_have_attribute(
-            "data-step", step, timeout=limit_s * 1000
-        )
+        body = self.page.locator("body")
+        try:
+            await expect(body).to_have_attribute("data-step", step, timeout=limit_s * 1000)
+        except AssertionError as error:
+            told = [frame.body for frame in self.frames[-5:]]
+            raise AssertionError(f"{self.name}: {error}\n{told}\n{self.lost[-5:]}") from error
+
+    async def go(self, button: str, step: str) -> None:
+        """Press it, and be at that step."""
+        await self.button(button).click()
+        await self.at(step)
 
     def button(self, name: str) -> Locator:
         return self.page.get_by_role("button", name=name, exact=True)
@@ -67,7 +79,7 @@ class Visitor:
     # What a person does
 
     async def sign_up(self, name: str, native: str, practises: str, level: str = "B1") -> None:
-        await self.at("signup")
+        await self.at("signup", LOAD_LIMIT_S)
         self.name = name
         await self.page.get_by_role("textbox", name="Your name").fill(name)
         await self.choose("Languages you speak natively", native)
@@ -141,6 +153,16 @@ class Visitor:
             await eventually(more, deadline_s=max(0.0, end - time.monotonic()))
 
     # What came over the sockets
+
+    async def hear(self, kind: str, deadline_s: float = STEP_LIMIT_S) -> Heard:
+        """The first frame of this type."""
+
+        def first() -> Heard:
+            frames = self.heard(kind)
+            assert frames, f"{self.name} heard no {kind}"
+            return frames[0]
+
+        return await eventually(first, deadline_s)
 
     def heard(self, kind: str) -> list[Heard]:
         return [frame for frame in self.frames if frame.body["type"] == kind]
