@@ -30,7 +30,7 @@ def configure(service: str, level: str, instance: str = "") -> None:
     ) -> MutableMapping[str, Any]:
         line["service"] = service
         line["instance"] = instance or service
-        line.setdefault("correlation_id", line["instance"])
+        line["correlation_id"] = line.get("correlation_id") or line["instance"]
         if trace_id := tracing.trace_id():
             line["trace_id"] = trace_id
         return line

@@ -8,7 +8,7 @@ from typing import Any, Protocol, TypeVar
 import msgspec
 from msgspec import Struct
 
-from shared import events
+from shared import events, tracing
 from shared.events import AnyEvent
 from shared.requests import Request
 
@@ -23,20 +23,23 @@ Answerer = Callable[[Any], Awaitable[Any]]
 
 
 class Encoded(Struct, frozen=True, kw_only=True):
-    """An event as it stands in the outbox: already JSON."""
+    """An event as it stands in the outbox: already JSON. `trace` is what it belongs to, or ""."""
 
     event_id: str
     type: str
     correlation_id: str
     body: bytes
+    trace: str = ""
 
 
-def encoded(event: AnyEvent) -> Encoded:
+def encoded(event: AnyEvent, trace: str = "") -> Encoded:
+    """Of `trace`, or of the one in hand."""
     return Encoded(
         event_id=event.event_id,
         type=events.event_type(event),
         correlation_id=event.correlation_id,
         body=events.encode(event),
+        trace=trace or tracing.carried(),
     )
 
 
@@ -44,6 +47,15 @@ class Publisher(Protocol):
     """Publishes events; returns once the broker has them. Raises `Unavailable`."""
 
     async def publish(self, *published: AnyEvent) -> None: ...
+
+
+class EncodedPublisher(Protocol):
+    """Publishes events that are JSON already and returns once all are confirmed.
+
+    Raises `Unavailable`.
+    """
+
+    async def publish_encoded(self, *messages: Encoded) -> None: ...
 
 
 class Asker(Protocol):

@@ -7,6 +7,7 @@ publish, and those that consume must go on.
 
 import asyncio
 import contextlib
+import contextvars
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, TypeVar
 
@@ -126,7 +127,9 @@ class Bus:
         if self._asking is None:
             link = self._link("replies")
             self._asking = Asking(link, self._service, self._publishing, self._tasks)
-            self._tasks.create_task(link.keep(self._asking), name=link.name)
+            # Whoever asks first must not lend the link, which outlives the call, its ids.
+            keeping = link.keep(self._asking)
+            self._tasks.create_task(keeping, name=link.name, context=contextvars.Context())
         return await self._asking.ask(request, timeout_s or self._settings.amqp_ask_timeout_s)
 
     async def check(self) -> None:

@@ -10,10 +10,10 @@ import structlog
 from aio_pika.abc import AbstractIncomingMessage
 from msgspec import Struct
 
-from shared import requests
-from shared.bus import metrics
+from shared import requests, tracing
+from shared.bus import metrics, topology
 from shared.bus.consuming import Delivery
-from shared.bus.messages import TIMEOUT_MS, reply_message
+from shared.bus.messages import TIMEOUT_MS, reply_message, trace_of
 from shared.bus.publishing import Publishing
 from shared.errors import Refused, Unavailable
 from shared.messaging import Answerer
@@ -56,7 +56,16 @@ class Answering:
         message = delivery.message
         received = time.monotonic()
         structlog.contextvars.bind_contextvars(correlation_id=message.correlation_id)
-        kind, outcome, body = await self._answer(message)
+        with tracing.span(
+            f"answer {message.type}",
+            tracing.SERVER,
+            trace_of(message.headers),
+            messaging__system="rabbitmq",
+            messaging__destination__name=topology.REQUESTS,
+            parley__correlation_id=message.correlation_id or "",
+        ):
+            kind, outcome, body = await self._answer(message)
+            tracing.note(parley__outcome=outcome)
         left_s = received + _timeout_s(message) - time.monotonic()
         metrics.ANSWERING.labels(kind).observe(time.monotonic() - received)
         metrics.ANSWERED.labels(kind, outcome if left_s > 0 else "late").inc()

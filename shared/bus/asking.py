@@ -9,6 +9,7 @@ import structlog
 from aio_pika import Message
 from aio_pika.abc import AbstractIncomingMessage
 
+from shared import tracing
 from shared.bus import metrics, topology
 from shared.bus.answering import Outcome, Refusal
 from shared.bus.link import Link
@@ -59,7 +60,8 @@ class Asking:
         """The answer. Raises `Refused`, or `Unavailable` after `timeout_s` at the latest."""
         kind, outcome, began = _tag(request), "unavailable", time.perf_counter()
         try:
-            answer = await self._ask(request, timeout_s)
+            with tracing.span(f"ask {kind}", tracing.CLIENT, messaging__system="rabbitmq"):
+                answer = await self._ask(request, timeout_s)
             outcome = "answered"
         except Refused:
             outcome = "refused"
@@ -102,6 +104,7 @@ class Asking:
             app_id=self._service,
             reply_to=reply_to,
             timeout_s=timeout_s,
+            trace=tracing.carried(),
         )
 
     async def _send(self, message: Message, timeout_s: float, reply: asyncio.Future[Any]) -> None:

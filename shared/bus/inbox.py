@@ -9,10 +9,18 @@ import msgspec
 import structlog
 from aio_pika.abc import AbstractIncomingMessage, HeadersType
 
-from shared import events
+from shared import events, tracing
 from shared.bus import metrics, topology
 from shared.bus.consuming import Delivery
-from shared.bus.messages import CAUSE, DIED_AT, FAILURES, QUEUE, event_message, own_headers
+from shared.bus.messages import (
+    CAUSE,
+    DIED_AT,
+    FAILURES,
+    QUEUE,
+    event_message,
+    own_headers,
+    trace_of,
+)
 from shared.bus.publishing import Publishing
 from shared.config import BusSettings
 from shared.errors import Rejected, Unavailable
@@ -53,6 +61,7 @@ class Inbox:
     async def handle(self, delivery: Delivery) -> None:
         """Handle one delivery to its end. See `Bus.consume` for the outcomes."""
         began = time.perf_counter()
+        structlog.contextvars.bind_contextvars(correlation_id=delivery.message.correlation_id)
         try:
             event, handler = self._read(delivery.message)
         except Unreadable as error:
@@ -61,8 +70,18 @@ class Inbox:
             return
         self._note_age(event)
         outcome, kind = "failed", events.event_type(event)
+        span = tracing.span(
+            f"handle {kind}",
+            tracing.CONSUMER,
+            trace_of(delivery.message.headers),
+            messaging__system="rabbitmq",
+            messaging__destination__name=self._queue,
+            parley__correlation_id=event.correlation_id,
+        )
         try:
-            outcome = await self._settle(event, handler, delivery)
+            with span:
+                outcome = await self._settle(event, handler, delivery)
+                tracing.note(parley__outcome=outcome)
         finally:
             metrics.CONSUMED.labels(self._queue, kind, outcome).inc()
             metrics.HANDLING.labels(self._queue, kind).observe(time.perf_counter() - began)

@@ -14,6 +14,7 @@ FAILURES: Final = "x-parley-failures"
 CAUSE: Final = "x-parley-cause"
 DIED_AT: Final = "x-parley-died-at"
 QUEUE: Final = "x-parley-queue"
+TRACEPARENT: Final = "traceparent"  # As W3C's Trace Context has it.
 TIMEOUT_MS: Final = "x-parley-timeout-ms"
 
 
@@ -21,6 +22,16 @@ def own_headers(headers: HeadersType) -> HeadersType:
     """Without what the broker adds: a copy begins a life of its own."""
     broker = ("x-death", "x-first-death", "x-last-death", "x-delivery-count", "x-acquired-count")
     return {name: value for name, value in headers.items() if not name.startswith(broker)}
+
+
+def trace_of(headers: HeadersType) -> str:
+    """The traceparent of a message, "" if it has none."""
+    trace = headers.get(TRACEPARENT)
+    return trace if isinstance(trace, str) else ""
+
+
+def traced(trace: str) -> HeadersType:
+    return {TRACEPARENT: trace} if trace else {}
 
 
 def event_message(
@@ -42,7 +53,7 @@ def event_message(
 
 def request_message(
     body: bytes, *, ask_id: str, correlation_id: str, kind: str, app_id: str, reply_to: str,
-    timeout_s: float,
+    timeout_s: float, trace: str = "",
 ) -> Message:  # fmt: skip
     """Transient, and dropped from the queue when the asker no longer waits."""
     return Message(
@@ -55,7 +66,7 @@ def request_message(
         content_type=JSON,
         reply_to=reply_to,
         expiration=timeout_s,
-        headers={TIMEOUT_MS: int(timeout_s * 1000)},
+        headers={TIMEOUT_MS: int(timeout_s * 1000), **traced(trace)},
     )
 
 

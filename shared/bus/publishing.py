@@ -10,9 +10,10 @@ from aio_pika import Message
 from aio_pika.abc import AbstractExchange
 from aio_pika.exceptions import DeliveryError, PublishError
 
+from shared import tracing
 from shared.bus import metrics, topology
 from shared.bus.link import Link, Lost, guarded
-from shared.bus.messages import event_message
+from shared.bus.messages import event_message, traced
 from shared.config import BusSettings
 from shared.errors import Rejected, Unavailable
 from shared.messaging import Encoded
@@ -63,12 +64,21 @@ class Publishing:
     async def _publish(self, event: Encoded) -> None:
         if len(event.body) > self._settings.amqp_message_bytes_max:
             raise Rejected(f"{event.type} of {len(event.body)} bytes")
-        await self.send(
-            event_message(event, self._app_id),
-            exchange=topology.EVENTS,
-            routing_key=event.type,
-            mandatory=event.type in topology.MANDATORY,
-        )
+        with tracing.span(
+            f"publish {event.type}",
+            tracing.PRODUCER,
+            event.trace,
+            messaging__system="rabbitmq",
+            messaging__destination__name=topology.EVENTS,
+            parley__correlation_id=event.correlation_id,
+        ):
+            headers = traced(tracing.carried() or event.trace)
+            await self.send(
+                event_message(event, self._app_id, headers),
+                exchange=topology.EVENTS,
+                routing_key=event.type,
+                mandatory=event.type in topology.MANDATORY,
+            )
 
     async def send(
         self, message: Message, *, exchange: str, routing_key: str, mandatory: bool = True
