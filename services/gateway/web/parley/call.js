@@ -185,6 +185,7 @@ export class Call {
 
   #negotiate(/** @type {Session} */ { session_id, generation, polite, ice }) {
     this.#endPeer();
+    this.#participation.negotiating();
     this.#generation = generation;
     if (impossible(ice)) {
       this.failed("relay-impossible");

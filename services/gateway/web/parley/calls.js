@@ -48,12 +48,15 @@ export class Calls {
     const headers = options.once ? { "Idempotency-Key": identifier() } : {};
     const tries = options.once || method === "GET" ? TRIES : 1;
     const backOff = this.#backOff();
+    const began = Date.now();
     for (let tried = 1; ; tried += 1) {
       try {
         return await this.#signed(method, path, options, headers);
       } catch (problem) {
-        if (tried >= tries || !passing(problem)) throw problem;
-        await new Promise((resolve) => setTimeout(resolve, backOff.next()));
+        const over = tried >= tries || Date.now() - began >= TIMEOUT_MS;
+        if (over || !passing(problem)) throw problem;
+        const delayMs = Math.max(backOff.next(), (problem.retryAfterS ?? 0) * 1000);
+        await new Promise((resolve) => setTimeout(resolve, delayMs));
       }
     }
   }

@@ -84,6 +84,7 @@ export class Link {
 
   offline() {
     if (this.status === "waiting") this.#become("offline", { retryAtMs: this.retryAtMs });
+    else if (this.status === "open") this.#ping();
   }
 
   /**

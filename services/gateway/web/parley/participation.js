@@ -51,6 +51,11 @@ export class Participation {
     return this.#joinedOn !== this.#link.serial;
   }
 
+  /** What was true of an older generation is not of this one. */
+  negotiating() {
+    this.#insistence.end("session.connected");
+  }
+
   connected() {
     if (this.session?.status !== "connecting") return;
     if (this.#insistence.about("session.connected")) return;
