@@ -84,7 +84,9 @@ class Gateway:
             Ways(publisher, self.relay, peers),
             settings,
         )
-        self.handlers = handlers(self.cards, self.presence, self.figures, publisher)
+        self.handlers = handlers(
+            self.cards, self.presence, self.figures, self._parts.promises, publisher
+        )
         self.announce = partial(announce_silent, self.presence, self.cards, publisher)
 
     def application(self) -> ASGIApp:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from functools import partial
 
+from services.gateway.promises import Promises
 from services.gateway.queue import QueueFigures
 from services.gateway.realtime.card import Cards
 from services.gateway.realtime.presence import Presence
@@ -10,8 +11,11 @@ from shared.events import AnyEvent, PoolMeasured, PulseReturned, PulseSent, Stat
 from shared.messaging import Handler, Publisher
 
 
-async def tell_cards(cards: Cards, event: StateChanged) -> None:
+async def tell_cards(cards: Cards, promises: Promises, event: StateChanged) -> None:
     """Both users of a match in one round trip."""
+    for state in event.states:
+        if state.session is not None:
+            promises.matched(state.session.request_id)
     await cards.tell(*event.states)
 
 
@@ -27,10 +31,14 @@ async def return_pulse(presence: Presence, publisher: Publisher, event: PulseSen
 
 
 def handlers(
-    cards: Cards, presence: Presence, figures: QueueFigures, publisher: Publisher
+    cards: Cards,
+    presence: Presence,
+    figures: QueueFigures,
+    promises: Promises,
+    publisher: Publisher,
 ) -> Mapping[type[AnyEvent], Handler]:
     return {
-        StateChanged: partial(tell_cards, cards),
+        StateChanged: partial(tell_cards, cards, promises),
         PoolMeasured: partial(keep_figures, figures),
         PulseSent: partial(return_pulse, presence, publisher),
     }

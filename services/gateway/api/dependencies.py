@@ -12,6 +12,7 @@ from starlette.requests import Request
 from services.gateway.api.limits import Limits
 from services.gateway.api.settings import ApiSettings
 from services.gateway.api.tokens import Tokens
+from services.gateway.promises import Promises
 from services.gateway.queue import QueueFigures
 from shared.domain import UserState
 from shared.errors import ParleyError
@@ -52,6 +53,7 @@ class Dependencies:
     figures: QueueFigures
     limits: Limits
     ops: Ops
+    promises: Promises = field(default_factory=Promises)
     outage: Seldom = field(default_factory=lambda: Seldom(_log))
 
     async def aside(self, work: Awaitable[R], otherwise: R) -> R:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 import structlog
 from msgspec import Struct
 
+from services.gateway import metrics
 from services.gateway.api.settings import ApiSettings
 from shared.errors import Refused, Unavailable
 from shared.logging import Seldom
@@ -61,6 +62,7 @@ class Limits:
         waits_us = await self._waits_us(charges, besides)
         if any(waits_us):
             charge, wait_us = max(zip(charges, waits_us, strict=True), key=lambda pair: pair[1])
+            metrics.LIMITED.labels(charge.name).inc()
             raise Refused(
                 "too-many-requests",
                 f"At most {charge.per_minute} calls a minute; come back a little later.",
@@ -79,5 +81,6 @@ class Limits:
         except (Unavailable, TimeoutError) as error:
             pause_s = self._settings.limit_pause_s
             self._paused_until = self._clock() + pause_s
+            metrics.LIMITS_OPEN.inc()
             self._log.warning("limits.open", error=repr(error), pause_s=pause_s)
             return nothing

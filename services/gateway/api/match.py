@@ -128,6 +128,8 @@ async def _accepted(parts: Dependencies, opened: RequestOpened, connected: bool)
         natives, practices = record.native_languages, record.practice_languages
         waited_s = _waited_s(record.since) if opened.replayed else 0.0
         wait_s = await estimate(parts, natives, practices, waited_s)
+        if not opened.replayed:
+            parts.promises.give(record.request_id, wait_s)
     return Accepted(
         request_id=record.request_id,
         status=record.status,

@@ -5,6 +5,7 @@ import asyncio
 from msgspec import Struct
 from starlette.websockets import WebSocket
 
+from services.gateway import metrics
 from services.gateway.api.tokens import Tokens
 from services.gateway.realtime import protocol
 from services.gateway.realtime.card import Cards
@@ -60,6 +61,7 @@ class Introductions:
             raise Closing(BAD_FRAME) from None
         except (UnknownFrame, MalformedFrame) as error:
             raise Closing(unauthenticated(*_HELLO_FIRST, error.id)) from None
+        metrics.HEARD.labels(said.__struct_config__.tag).inc()
         if not isinstance(said, Hello):
             raise Closing(unauthenticated(*_HELLO_FIRST, said.id))
         return Introduced(self.user_of(said.token or "", said.id), said.id, said.last_offset)

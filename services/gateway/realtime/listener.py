@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 
+from services.gateway import metrics
 from services.gateway.realtime.connections import Connection
 from services.gateway.realtime.protocol import RelayedFrame, RelayedSignal
 from services.gateway.realtime.relay import Place, Relay
@@ -49,6 +50,7 @@ class Listener:
         self._welcomed, self._missed, self._early = True, False, None
         if session is None:
             self._session_id, connection.offset = None, BEGINNING
+            metrics.RESUMED.labels("fresh").inc()
             return Place(BEGINNING, True)
         self._session_id = session.session_id
         try:
@@ -57,7 +59,10 @@ class Listener:
             place = Place(asked or BEGINNING, True)
         connection.offset = place.offset
         connection.wake_listener()
-        return Place(place.offset, place.recovered and not missed)
+        recovered = place.recovered and not missed
+        outcome = "fresh" if asked is None else "recovered" if recovered else "lost"
+        metrics.RESUMED.labels(outcome).inc()
+        return Place(place.offset, recovered)
 
     async def hear(self, session: LiveSession, send: Send) -> None:
         """Send the next few frames. If some were trimmed before, a fresh welcome is due instead.

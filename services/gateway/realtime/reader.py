@@ -4,6 +4,7 @@ import time
 from datetime import UTC, datetime
 from typing import assert_never
 
+from services.gateway import metrics
 from services.gateway.realtime import ice, protocol
 from services.gateway.realtime.allowance import Allowance
 from services.gateway.realtime.connections import ECHO_LENGTH_MAX, Connection
@@ -64,6 +65,7 @@ class Reader:
                 if self._allowance.take():
                     self._hear(said)
                 else:
+                    metrics.LIMITED.labels("frames").inc()
                     connection.end(TOO_MANY)
             except Gone:
                 connection.end(GONE)
@@ -76,11 +78,14 @@ class Reader:
         try:
             said = protocol.decode(text)
         except UnknownFrame as unknown:
+            metrics.HEARD.labels("unknown").inc()
             message = "This server does not know frames of this type."
             self._refuse("unknown-frame", message, unknown)
         except MalformedFrame as malformed:
+            metrics.HEARD.labels("invalid").inc()
             self._refuse("invalid-frame", str(malformed), malformed)
         else:
+            metrics.HEARD.labels(said.__struct_config__.tag).inc()
             self._try(said)
 
     def _try(self, said: ClientFrame) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from msgspec import Struct
 
+from services.gateway import metrics
 from services.gateway.realtime import streams
 from services.gateway.realtime.card import Cards
 from services.gateway.realtime.connections import Connection, Connections
@@ -62,6 +63,13 @@ class Relay:
         for n, verdict in zip(passing, appended, strict=True):
             if verdict < 0:
                 refusals[n] = _unknown(sayings[n].frame)
+            elif verdict == 0:
+                _note(sayings[n], "repeated")
+            else:
+                _note(sayings[n], "appended")
+        for said, refused in zip(sayings, refusals, strict=True):
+            if refused is not None:
+                _note(said, "refused")
         if any(verdict >= 0 for verdict in appended):
             # Also for what was there already: the answer to the first try may have been lost.
             self.wake([connection.user_id, partner])
@@ -97,6 +105,10 @@ class Relay:
     def _appending(self, sender: UserId, partner: UserId, said: Saying) -> Command:
         receivers = [sender, partner] if isinstance(said.frame, Chat) else [partner]
         return streams.appending(said, sender, receivers, self._bounds)
+
+
+def _note(said: Saying, outcome: str) -> None:
+    metrics.RELAYED.labels(said.frame.__struct_config__.tag, outcome).inc()
 
 
 def refusal(state: UserState | None, said: Relayable) -> Refused | None:

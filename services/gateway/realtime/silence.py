@@ -2,6 +2,7 @@
 
 from collections.abc import Collection
 
+from services.gateway import metrics
 from services.gateway.realtime.card import Card, Cards, something_open
 from services.gateway.realtime.presence import Presence
 from shared.domain import UserState
@@ -18,6 +19,8 @@ async def announce_silent(presence: Presence, cards: Cards, publisher: Publisher
     announced = 0
     for _ in range(ROUNDS_MAX):
         swept = await presence.sweep()
+        metrics.HELD.set(swept.held_back)
+        metrics.HOLDS.inc(swept.held_back)
         if not swept.user_ids:
             break
         found = await cards.read_many(swept.user_ids)
@@ -31,6 +34,7 @@ async def announce_silent(presence: Presence, cards: Cards, publisher: Publisher
             event = UserOffline(correlation_id=new_id(), users=silent, read_at=swept.read_at)
             await publisher.publish(event)
         announced += len(silent)
+        metrics.SILENT.inc(len(silent))
     return announced
 
 

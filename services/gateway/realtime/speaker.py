@@ -7,6 +7,7 @@ from collections import deque
 import structlog
 from msgspec import UNSET, Struct
 
+from services.gateway import metrics
 from services.gateway.realtime import streams
 from services.gateway.realtime.allowance import Allowance
 from services.gateway.realtime.connections import Connection
@@ -89,6 +90,7 @@ class Speaker:
             except Unavailable as error:
                 _log.warning("relay.unavailable", user_id=self._connection.user_id)
                 for one in sayings:
+                    metrics.RELAYED.labels(one.frame.__struct_config__.tag, "unavailable").inc()
                     self._connection.say(unavailable(one.frame, error))
             else:
                 for one, refused in zip(sayings, refusals, strict=True):
@@ -110,6 +112,7 @@ class Speaker:
 
 def _too_many(said: Relayable) -> Refused:
     about = {"session_id": said.session_id}
+    metrics.LIMITED.labels("chats" if isinstance(said, Chat) else "signals").inc()
     if isinstance(said, Chat):
         return Refused("too-many-messages", "Too many messages at once; wait a little.", about)
     return Refused("too-many-signals", "Too many signals at once; wait a little.", about)

@@ -10,6 +10,7 @@ from starlette.responses import Response
 from starlette.types import Scope
 from starlette.websockets import WebSocket
 
+from services.gateway import metrics
 from services.gateway.api.origins import allowed
 from services.gateway.api.problems import of_refusal, problem
 from services.gateway.realtime.card import Cards
@@ -19,7 +20,7 @@ from services.gateway.realtime.hello import Introduced, Introductions
 from services.gateway.realtime.listener import Listener
 from services.gateway.realtime.participation import Participant
 from services.gateway.realtime.peers import Peers
-from services.gateway.realtime.protocol import SUBPROTOCOL
+from services.gateway.realtime.protocol import SUBPROTOCOL, CloseCode
 from services.gateway.realtime.reader import Reader
 from services.gateway.realtime.relay import Relay
 from services.gateway.realtime.settings import RealtimeSettings
@@ -29,9 +30,13 @@ from services.gateway.realtime.writer import Estimate, Writer
 from shared.errors import Refused, Unavailable
 from shared.identifiers import ConnectionId, new_id
 from shared.messaging import Publisher
+from shared.metrics import bounded
 
 Admit = Callable[[Scope], Awaitable[None]]
 """Counts a handshake against the limit of its address. Raises `Refused`."""
+
+# Ours, and what browsers and libraries say: going away, nothing, lost. Clients may say any other.
+_CODES_SHOWN = frozenset({*map(str, map(int, CloseCode)), "1000", "1001", "1005", "1006"})
 
 _log = structlog.get_logger()
 
@@ -73,16 +78,20 @@ class Sockets:
         """One socket, from handshake to close."""
         refusal = await self._refused(websocket)
         if refusal is not None:
+            metrics.REFUSED.labels(str(refusal.status_code)).inc()
             await websocket.send_denial_response(refusal)
             return
         self.count += 1
+        metrics.SOCKETS.inc()
+        wire = Wire(websocket, self._settings.send_timeout_s)
         try:
             offered = SUBPROTOCOL in websocket.scope["subprotocols"]
             await websocket.accept(SUBPROTOCOL if offered else None)
-            wire = Wire(websocket, self._settings.send_timeout_s)
             await wire.close(await self._converse(websocket, wire))
         finally:
             self.count -= 1
+            metrics.SOCKETS.dec()
+            metrics.CLOSED.labels(_shown(wire.code)).inc()
 
     async def leave(self) -> None:
         """Turn newcomers away and say goodbye to everybody, in batches over `drain_s`."""
@@ -181,3 +190,7 @@ class Sockets:
                 await self._ways.peers.changed(connection)
         except Unavailable:
             _log.debug("socket.not_released", connection=connection.id)
+
+
+def _shown(code: int | None) -> str:
+    return "gone" if code is None else bounded(str(int(code)), _CODES_SHOWN)

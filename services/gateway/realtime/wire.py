@@ -14,6 +14,7 @@ from websockets.exceptions import PayloadTooBig
 from websockets.frames import Close, Frame, Opcode
 from websockets.http11 import Request
 
+from services.gateway import metrics
 from services.gateway.realtime.endings import Ending
 from services.gateway.realtime.protocol import CloseCode, ServerFrame, encode
 
@@ -82,12 +83,16 @@ class Gone(Exception):
 
 
 class Wire:
-    """An accepted WebSocket. `send_timeout_s` is how long one frame may wait for a slow reader."""
+    """An accepted WebSocket. `send_timeout_s` is how long one frame may wait for a slow reader.
+
+    `code` is the close code that either side gave first, None while it is open or if neither did.
+    """
 
     def __init__(self, websocket: WebSocket, send_timeout_s: float) -> None:
         self._websocket = websocket
         self._send_timeout_s = send_timeout_s
         self._evict: Callable[[CloseCode, str], None] | None = None
+        self.code: int | None = None
         extension = websocket.scope.get("extensions", {}).get(EVICT)
         if extension is not None:
             self._evict = extension["call"]
@@ -99,18 +104,21 @@ class Wire:
         except RuntimeError as error:  # Starlette's way to say that it is over already
             raise Gone from error
         if message["type"] == "websocket.disconnect":
+            self._over(message.get("code"))
             raise Gone
         said: str | bytes = message.get("text") or message.get("bytes") or b""
         return said
 
     async def send(self, frame: ServerFrame) -> None:
         """Raises `Gone`; a client that does not read for the time-out is evicted."""
+        metrics.SAID.labels(frame.__struct_config__.tag).inc()
         await self._within(self._websocket.send_text(encode(frame)))
 
     async def close(self, ending: Ending) -> None:
         """Say the last words and close. Never raises."""
         if ending.code is None:
             return
+        self._over(ending.code)
         try:
             if ending.code is CloseCode.TOO_SLOW:
                 raise Gone
@@ -133,6 +141,10 @@ class Wire:
         except (WebSocketDisconnect, RuntimeError, OSError):
             raise Gone from None
 
+    def _over(self, code: int | None) -> None:
+        self.code = code if self.code is None else self.code
+
     def _drop(self, code: CloseCode, reason: str) -> None:
+        self._over(code)
         if self._evict is not None:
             self._evict(code, reason)
