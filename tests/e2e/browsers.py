@@ -63,7 +63,7 @@ class Browsers:
         await profile.add_init_script(WATCHING + script)
         visitor = Visitor(await profile.new_page(), url)
         self.visitors.append(visitor)
-        await visitor.page.goto(url)
+        await visitor.arrive()
         return visitor
 
     async def _launch(self) -> Browser:

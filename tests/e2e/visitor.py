@@ -12,7 +12,8 @@ from shared.testing import eventually
 
 # Two busy cores, two browsers and a stack: what takes a tenth of this elsewhere.
 STEP_LIMIT_S = 20.0
-LOAD_LIMIT_S = 60.0
+LOAD_LIMIT_S = 40.0
+ARRIVALS = 3
 HEARD_LIMIT_S = 15.0
 STATISTICS = """async () => {
     const found = [];
@@ -78,8 +79,23 @@ class Visitor:
 
     # What a person does
 
+    async def arrive(self) -> None:
+        """Open the page; and again if the machine's networks changed meanwhile, which ends what
+        Chromium is loading."""
+        for _ in range(ARRIVALS):
+            lost = len(self.lost)
+            await self.page.goto(self.url)
+            try:
+                await expect(self.page.locator("header select")).to_be_visible(
+                    timeout=LOAD_LIMIT_S * 1000
+                )
+            except AssertionError:
+                assert any("ERR_NETWORK_CHANGED" in one for one in self.lost[lost:]), self.lost
+            else:
+                return
+
     async def sign_up(self, name: str, native: str, practises: str, level: str = "B1") -> None:
-        await self.at("signup", LOAD_LIMIT_S)
+        await self.at("signup")
         self.name = name
         await self.page.get_by_role("textbox", name="Your name").fill(name)
         await self.choose("Languages you speak natively", native)
