@@ -8,6 +8,7 @@ import asyncio
 import hashlib
 import time
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from importlib.resources import files
 from typing import Any
 
@@ -27,6 +28,7 @@ from redis.exceptions import (
     TryAgainError,
 )
 
+from shared import tracing
 from shared.config import Seconds
 from shared.errors import Unavailable
 from shared.metrics import counter, histogram
@@ -55,12 +57,14 @@ class Script(Struct, frozen=True):
 
     source: str
     sha1: str
+    name: str = "script"
 
     @classmethod
     def load(cls, package: str, name: str) -> "Script":
         """`lua/<name>.lua` of the package that keeps the keys the script touches."""
         source = files(package).joinpath("lua", f"{name}.lua").read_text(encoding="utf-8")
-        return cls(source, hashlib.sha1(source.encode(), usedforsecurity=False).hexdigest())
+        sha1 = hashlib.sha1(source.encode(), usedforsecurity=False).hexdigest()
+        return cls(source, sha1, name)
 
     def call(self, keys: Sequence[str], arguments: Sequence[Value] = ()) -> "Command":
         return Command(("EVALSHA", self.sha1, len(keys), *keys, *arguments), self)
@@ -71,6 +75,11 @@ class Command(Struct, frozen=True):
 
     words: tuple[Value, ...]
     script: Script | None = None
+
+    @property
+    def name(self) -> str:
+        """The command's word, or the script's name."""
+        return self.script.name if self.script is not None else str(self.words[0])
 
     def spelled_out(self) -> "Command":
         """The same call carrying the script's text, for a server that does not know it yet."""
@@ -134,7 +143,8 @@ class Memory:
             return []
         began = time.perf_counter()
         try:
-            return await self._answers(commands)
+            with _span(commands):
+                return await self._answers(commands)
         except Unavailable:
             self._failures.inc()
             raise
@@ -164,6 +174,18 @@ class Memory:
             raise _named(error) from error
         except OSError as error:  # the time-out is one
             raise Unavailable("redis") from error
+
+
+def _span(commands: Sequence[Command]) -> AbstractContextManager[object]:
+    if not tracing.in_hand():  # as on most ways here: do not even look
+        return nullcontext()
+    return tracing.span(
+        f"redis {commands[0].name}",
+        tracing.CLIENT,
+        db__system__name="redis",
+        db__query__summary=" ".join(dict.fromkeys(one.name for one in commands)),
+        db__operation__batch__size=len(commands),
+    )
 
 
 def _named(error: RedisError) -> Exception:

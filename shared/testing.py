@@ -58,10 +58,12 @@ class Rise:
 
 
 class RecordingPublisher:
-    """A `Publisher` that remembers. Set `failing` to make the next publishes raise it."""
+    """A `Publisher` that remembers, also the trace of each. Set `failing` to make the next
+    publishes raise it."""
 
     def __init__(self) -> None:
         self.published: list[AnyEvent] = []
+        self.traces: list[str] = []
         self.failing: Exception | None = None
 
     async def publish(self, *published: AnyEvent) -> None:
@@ -71,6 +73,7 @@ class RecordingPublisher:
         if self.failing is not None:
             raise self.failing
         self.published.extend(events.decode(message.body) for message in messages)
+        self.traces.extend(message.trace for message in messages)
 
     def of(self, kind: type[E]) -> list[E]:
         """Those of one type, oldest first."""

@@ -10,7 +10,7 @@ from msgspec import Struct
 from services.sessions import handlers
 from services.sessions.config import Settings
 from services.sessions.counting import count_open
-from services.sessions.outbox import EncodedPublisher, Outbox
+from services.sessions.outbox import Outbox
 from services.sessions.pulse import send_pulse
 from services.sessions.repeats import Repeats
 from services.sessions.requests import answerers
@@ -30,7 +30,7 @@ from shared.events import (
     PulseReturned,
     UserOffline,
 )
-from shared.messaging import Answerer, Handler, Publisher
+from shared.messaging import Answerer, EncodedPublisher, Handler, Publisher
 from shared.runner import Runtime, every, ready_when
 
 

@@ -2,30 +2,22 @@
 
 import asyncio
 from collections.abc import Collection, Sequence
-from typing import Protocol, TypeVar
+from typing import TypeVar
 
 import structlog
 
 from services.sessions import metrics, store
 from services.sessions.config import Settings
 from services.sessions.store.database import Body, Database, Transaction
+from shared import tracing
 from shared.errors import Rejected, Unavailable
 from shared.events import AnyEvent, StateChanged, TicketClosed, TicketOpened
 from shared.identifiers import UserId
-from shared.messaging import Encoded, encoded
+from shared.messaging import Encoded, EncodedPublisher, encoded
 
 T = TypeVar("T")
 
 log = structlog.get_logger()
-
-
-class EncodedPublisher(Protocol):
-    """Publishes events that are JSON already and returns once all are confirmed.
-
-    Raises `Unavailable`.
-    """
-
-    async def publish_encoded(self, *messages: Encoded) -> None: ...
 
 
 class Outbox:
@@ -65,11 +57,15 @@ class Outbox:
         """
         messages: list[Encoded] = []
         caused: list[AnyEvent] = []
+        trace = tracing.carried()
 
         async def whole(transaction: Transaction) -> T:
             result = await body(transaction)
             caused[:] = transaction.events
-            messages[:] = map(encoded, sorted(transaction.events, key=_is_history))
+            messages[:] = [
+                encoded(event, transaction.traces.get(event.correlation_id, trace))
+                for event in sorted(caused, key=_is_history)
+            ]
             if messages:
                 await store.outbox.write(transaction, messages)
             return result

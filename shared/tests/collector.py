@@ -5,10 +5,13 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+import pytest
 from msgspec import Struct
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.common.v1.common_pb2 import KeyValue
 from opentelemetry.proto.trace.v1 import trace_pb2
+
+from shared import tracing
 
 Value = str | int
 
@@ -37,6 +40,10 @@ class Collector:
         self.endpoint = endpoint
         self.spans: list[Span] = []
 
+    def one(self, name: str) -> Span:
+        [span] = self.named(name)
+        return span
+
     def named(self, name: str) -> list[Span]:
         return [span for span in self.spans if span.name == name]
 
@@ -50,6 +57,18 @@ class Collector:
             who = _attributes(of_process.resource.attributes)
             for of_scope in of_process.scope_spans:
                 self.spans.extend(_span(who, span) for span in of_scope.spans)
+
+
+@contextmanager
+def traced(service: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Collector]:
+    """This process makes spans as if it were `service`; `tracing.stop` sends what is left."""
+    with collecting() as collector:
+        monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", collector.endpoint)
+        tracing.start(service, f"{service}-1")
+        try:
+            yield collector
+        finally:
+            tracing.stop()
 
 
 @contextmanager

@@ -14,18 +14,15 @@ from shared.messaging import encoded
 from shared.requests import GetVersions
 from shared.testing import eventually
 from shared.tests.broker import Connect
-from shared.tests.collector import Collector, Span, collecting
+from shared.tests.collector import Collector, traced
 
 THEIRS = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 
 
 @pytest.fixture
 def collector(monkeypatch: pytest.MonkeyPatch) -> Iterator[Collector]:
-    with collecting() as collector:
-        monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", collector.endpoint)
-        tracing.start("matcher", "matcher-1")
+    with traced("matcher", monkeypatch) as collector:
         yield collector
-        tracing.stop()
 
 
 @pytest.fixture
@@ -62,11 +59,6 @@ class Handling:
         assert len(self.traces) == times
 
 
-def one(collector: Collector, name: str) -> Span:
-    [span] = collector.named(name)
-    return span
-
-
 async def test_a_trace_goes_on_where_its_event_is_handled(
     connect: Connect, collector: Collector, opened: TicketOpened
 ) -> None:
@@ -79,10 +71,10 @@ async def test_a_trace_goes_on_where_its_event_is_handled(
     await matcher.close()
     tracing.stop()
     published, handled = (
-        one(collector, "publish ticket.opened"),
-        one(collector, "handle ticket.opened"),
+        collector.one("publish ticket.opened"),
+        collector.one("handle ticket.opened"),
     )
-    assert published.parent_id == one(collector, "POST").span_id
+    assert published.parent_id == collector.one("POST").span_id
     assert (handled.trace_id, handled.parent_id) == (published.trace_id, published.span_id)
     assert (published.kind, handled.kind) == ("PRODUCER", "CONSUMER")
     assert handled.attributes == {
@@ -121,7 +113,7 @@ async def test_a_question_and_its_answer_are_of_one_trace(
         await gateway.ask(GetVersions(user_ids=()))
     await sessions.close()
     tracing.stop()
-    asked, answered = one(collector, "ask state.versions"), one(collector, "answer state.versions")
+    asked, answered = collector.one("ask state.versions"), collector.one("answer state.versions")
     assert (asked.kind, answered.kind) == ("CLIENT", "SERVER")
     assert (answered.trace_id, answered.parent_id) == (asked.trace_id, asked.span_id)
     assert answered.attributes["parley.outcome"] == "answered"

@@ -9,7 +9,7 @@ import pytest
 
 from shared import tracing
 from shared.errors import Refused, Unavailable
-from shared.tests.collector import Collector, collecting
+from shared.tests.collector import Collector, traced
 
 ROOT = Path(__file__).parents[2]
 THEIRS = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
@@ -30,12 +30,8 @@ assert not [name for name in sys.modules if name.startswith(ours)]
 
 @pytest.fixture
 def collector(monkeypatch: pytest.MonkeyPatch) -> Iterator[Collector]:
-    """This process makes spans, and sends them when `tracing.stop` is called."""
-    with collecting() as collector:
-        monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", collector.endpoint)
-        tracing.start("gateway", "gateway-1")
+    with traced("gateway", monkeypatch) as collector:
         yield collector
-        tracing.stop()
 
 
 def test_off_it_imports_nothing_makes_nothing_and_carries_nothing() -> None:

@@ -1,6 +1,7 @@
 """Opens that arrive together share one transaction."""
 
 import asyncio
+import contextvars
 from collections import deque
 from functools import partial
 
@@ -10,15 +11,17 @@ from services.sessions.config import Settings
 from services.sessions.outbox import Outbox
 from services.sessions.requests.opening import Outcome, open_requests
 from services.sessions.store.database import Transaction
+from shared import tracing
 from shared.errors import Unavailable
 from shared.identifiers import UserId
 from shared.requests import OpenRequest, RequestOpened
 
 
 class _Waiting(Struct, eq=False):
-    """Somebody's question and where the answer goes."""
+    """Somebody's question, the trace it belongs to, and where the answer goes."""
 
     asked: OpenRequest
+    trace: str
     answer: "asyncio.Future[RequestOpened]"
 
 
@@ -38,15 +41,17 @@ class Openings:
 
     async def open_request(self, asked: OpenRequest) -> RequestOpened:
         """Raises `Refused` and `Unavailable`."""
-        waiting = _Waiting(asked, asyncio.get_running_loop().create_future())
+        answer: asyncio.Future[RequestOpened] = asyncio.get_running_loop().create_future()
+        waiting = _Waiting(asked, tracing.carried(), answer)
         self._gathered.append(waiting)
         self._start()
-        return await waiting.answer
+        return await answer
 
     def _start(self) -> None:
         if self._gathered and self._free:
             self._free -= 1
-            self._tasks.create_task(self._work())
+            # Not under the ids of whoever comes first: it works for all who come.
+            self._tasks.create_task(self._work(), context=contextvars.Context())
 
     async def _work(self) -> None:
         """Take batches until nothing is left to take."""
@@ -96,23 +101,32 @@ class Openings:
     async def _transact(
         self, batch: dict[UserId, _Waiting], *, skip_locked: bool
     ) -> dict[UserId, Outcome]:
-        asked = {user_id: waiting.asked for user_id, waiting in batch.items()}
-        body = partial(_open_locked, asked=asked, settings=self._settings, alone=not skip_locked)
-        return await self._outbox.transact(list(asked), body, skip_locked=skip_locked)
+        body = partial(_open_locked, batch=batch, settings=self._settings, alone=not skip_locked)
+        first, *others = [waiting.trace for waiting in batch.values()]
+        with tracing.span(
+            "open requests", tracing.INTERNAL, first, others, parley__requests=len(batch)
+        ):
+            return await self._outbox.transact(list(batch), body, skip_locked=skip_locked)
 
 
 async def _open_locked(
     transaction: Transaction,
     *,
-    asked: dict[UserId, OpenRequest],
+    batch: dict[UserId, _Waiting],
     settings: Settings,
     alone: bool,
 ) -> dict[UserId, Outcome]:
     """Open for those who are locked; who is not, alone, does not exist."""
     mine = {
-        user_id: each for user_id, each in asked.items() if alone or user_id in transaction.locked
+        user_id: each.asked
+        for user_id, each in batch.items()
+        if alone or user_id in transaction.locked
     }
-    return await open_requests(transaction, mine, settings)
+    outcomes = await open_requests(transaction, mine, settings)
+    for user_id, outcome in outcomes.items():
+        if isinstance(outcome, RequestOpened):
+            transaction.traces[outcome.request.request_id] = batch[user_id].trace
+    return outcomes
 
 
 def _answer(waiting: _Waiting, outcome: Outcome | Exception) -> None:

@@ -13,6 +13,7 @@ import msgspec
 from services.sessions import metrics
 from services.sessions.config import DatabaseSettings
 from services.sessions.store.failures import Overtaken, failures_mapped
+from shared import tracing
 from shared.errors import Unavailable
 from shared.events import AnyEvent
 from shared.identifiers import UserId
@@ -41,6 +42,7 @@ class Transaction:
     """One open transaction: who is locked, the store's clock, and the events it causes.
 
     `locked` holds those of the wanted users who exist (and, when asked to skip, were free).
+    `traces` are those of the events that belong to another than the one in hand, by correlation id.
     """
 
     def __init__(self, connection: Connection, locked: frozenset[UserId], now: datetime) -> None:
@@ -48,6 +50,7 @@ class Transaction:
         self.locked = locked
         self.now = now
         self.events: list[AnyEvent] = []
+        self.traces: dict[str, str] = {}
 
 
 Body = Callable[[Transaction], Awaitable[T]]
@@ -138,7 +141,8 @@ class Database:
         again from the start with a fresh `Transaction`, so `body` must only touch that.
         """
         tries_max = self._settings.database_tries_max
-        with timed(metrics.TRANSACTION):
+        span = tracing.span("postgres transaction", tracing.CLIENT, db__system__name="postgresql")
+        with span, timed(metrics.TRANSACTION):
             for attempt in range(1, tries_max + 1):
                 try:
                     return await self._try(user_ids, body, with_partners, skip_locked)

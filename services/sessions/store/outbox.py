@@ -6,11 +6,11 @@ from services.sessions.store.database import Connection, Transaction
 from shared.messaging import Encoded
 
 WRITE = """
-INSERT INTO outbox (event_id, type, correlation_id, body, created_at)
-SELECT *, $5 FROM unnest($1::uuid[], $2::text[], $3::text[], $4::json[])
+INSERT INTO outbox (event_id, type, correlation_id, body, traceparent, created_at)
+SELECT *, $6 FROM unnest($1::uuid[], $2::text[], $3::text[], $4::json[], $5::text[])
 """
 TAKE = """
-SELECT event_id, type, correlation_id, body FROM outbox
+SELECT event_id, type, correlation_id, body, traceparent FROM outbox
 WHERE created_at < statement_timestamp() - $1::float * interval '1 s'
 ORDER BY created_at LIMIT $2 FOR UPDATE SKIP LOCKED
 """
@@ -23,6 +23,7 @@ async def write(transaction: Transaction, messages: Sequence[Encoded]) -> None:
         [message.type for message in messages],
         [message.correlation_id for message in messages],
         [message.body.decode() for message in messages],
+        [message.trace for message in messages],
         transaction.now,
     )
 
@@ -36,6 +37,7 @@ async def take(transaction: Transaction, older_than_s: float, limit: int) -> lis
             type=row["type"],
             correlation_id=row["correlation_id"],
             body=row["body"].encode(),
+            trace=row["traceparent"],
         )
         for row in rows
     ]
