@@ -1,6 +1,15 @@
 /** The entry: one client, one journey, one page around it. */
 
-import { Parley } from "./parley.js";
-import { start } from "./ui/start.js";
+const AGAIN_MS = 3_000;
 
-start(new Parley());
+try {
+  const [{ Parley }, { start }] = await Promise.all([
+    import("./parley.js"),
+    import("./ui/start.js"),
+  ]);
+  await start(new Parley());
+} catch (error) {
+  // A file that did not arrive: the network changed just then. Nothing else of this kind passes.
+  if (!(error instanceof TypeError) || !/fetch|import/i.test(error.message)) throw error;
+  setTimeout(() => location.reload(), AGAIN_MS);
+}

@@ -10,7 +10,7 @@ const SOUND_EVERY_MS = 6_000;
 export class MatchAlert {
   #notification = null;
   #told = null;
-  #timer = null;
+  #rungAt = 0;
 
   constructor(app) {
     this.app = app;
@@ -22,6 +22,7 @@ export class MatchAlert {
   title(step) {
     if (step !== "found") this.#stop();
     if (step !== "found" || !document.hidden) return null;
+    if (performance.now() - this.#rungAt > SOUND_EVERY_MS) this.#ring();
     const { partner, join_by } = this.app.journey.state.session;
     const time = clockTime(secondsUntil(join_by));
     return t("alert.title", { name: partner.display_name, time });
@@ -31,11 +32,8 @@ export class MatchAlert {
     const session = this.app.journey.state?.session;
     if (!session || this.#told === session.session_id) return;
     this.#told = session.session_id;
-    chime();
-    if (!document.hidden) return;
-    clearInterval(this.#timer);
-    this.#timer = setInterval(chime, SOUND_EVERY_MS);
-    this.#notify(session);
+    this.#ring();
+    if (document.hidden) this.#notify(session);
   }
 
   #notify({ partner, join_by, session_id }) {
@@ -54,8 +52,12 @@ export class MatchAlert {
     }
   }
 
+  #ring() {
+    this.#rungAt = performance.now();
+    chime();
+  }
+
   #stop() {
-    clearInterval(this.#timer);
     this.#notification?.close();
     this.#notification = null;
   }

@@ -11,7 +11,10 @@ export function announceFrames(app) {
     parley.addEventListener(type, ({ detail }) => listener(detail ?? {}));
 
   on("match.found", ({ partner, you_practise }) =>
-    say(t("said.found", { name: partner.display_name, language: languageName(you_practise) }), true),
+    say(
+      t("said.found", { name: partner.display_name, language: languageName(you_practise) }),
+      true,
+    ),
   );
   on("match.requeued", () => say(t("said.requeued")));
   on("match.expired", () => say(t("said.expired")));

@@ -4,6 +4,7 @@ import { secondsSince } from "./clock.js";
 import { chatPanel } from "./chatpanel.js";
 import { button, h, heading, paragraph, say, set, show } from "./dom.js";
 import { clockTime, t } from "./i18n.js";
+import { hangUpButton } from "./leaving.js";
 import { levelMeter } from "./meter.js";
 import { deviceChoice, microphoneTrouble } from "./microphoneparts.js";
 import { partnerCard, portrait } from "./names.js";
@@ -27,8 +28,20 @@ export function callView(app) {
   const controls = controlBar(app, chat);
   const person = h("div", { class: "call-head" }, portrait(name), h("div", {}, top, status.timer));
   const about = h("details", { class: "about" }, h("summary", {}, t("call.about", { name })));
-  about.append(partnerCard(partner), safetyButtons(app, () => journey.state?.session ?? journey.lastSeen));
-  const left = h("div", { class: "call-main" }, person, status.node, turn.node, topics.node, sound.node, about);
+  about.append(
+    partnerCard(partner),
+    safetyButtons(app, () => journey.state?.session ?? journey.lastSeen),
+  );
+  const left = h(
+    "div",
+    { class: "call-main" },
+    person,
+    status.node,
+    turn.node,
+    topics.node,
+    sound.node,
+    about,
+  );
   const node = h("section", { class: "call" }, left, chat.node, controls.node);
   const updated = [...parts, controls];
 
@@ -46,9 +59,12 @@ function callStatus(app, name) {
   const time = h("span", { role: "timer", "aria-label": t("call.time") });
   const timer = paragraph("", { class: "hint" });
   timer.append(t("call.time"), " ", time);
-  const away = notice(t("call.away", { name }));
-  const broken = notice(t("call.recovering"));
-  const tap = button(t("call.tap"), () => hearing.unblock(), { kind: "primary", picture: "speaker" });
+  const away = notice(t("call.away", { name }), null); // announced already
+  const broken = notice(t("call.recovering"), "status");
+  const tap = button(t("call.tap"), () => hearing.unblock(), {
+    kind: "primary",
+    picture: "speaker",
+  });
   const deaf = h("div", { class: "notice strong" }, h("p", {}, t("call.blocked")), tap);
   const trouble = microphoneTrouble(app, {
     label: t("microphone.turnOn"),
@@ -66,8 +82,8 @@ function callStatus(app, name) {
   return { node: h("div", { class: "notices" }, deaf, trouble.node, away, broken), timer, update };
 }
 
-function notice(text) {
-  return h("p", { class: "notice", role: "status", hidden: true }, text);
+function notice(text, role) {
+  return h("p", { class: "notice", role, hidden: true }, text);
 }
 
 /** Both levels, and another microphone. */
@@ -85,7 +101,12 @@ function soundPanel(app) {
   const device = deviceChoice(app, () => parley.replaceStream(microphone.stream));
   const rows = [
     h("div", { class: "sound-row" }, h("span", {}, t("call.you")), mine.node),
-    h("div", { class: "sound-row" }, h("span", { dir: "auto" }, app.journey.partner.display_name), theirs.node),
+    h(
+      "div",
+      { class: "sound-row" },
+      h("span", { dir: "auto" }, app.journey.partner.display_name),
+      theirs.node,
+    ),
   ];
   const node = h("div", { class: "card sound" }, ...rows, muted, device.node);
 
@@ -110,17 +131,15 @@ function controlBar(app, chat) {
   const mute = button("", () => parley.setMuted(!parley.call.muted), { kind: "control" });
   const picture = h("span", { class: "icon", "aria-hidden": "true" });
   mute.prepend(picture);
-  const hangUp = button(t("call.hangUp"), () => parley.leave(), {
-    kind: "control danger",
-    picture: "hang-up",
-  });
-  const node = h("div", { class: "controls" }, mute, chat.toggle, hangUp);
+  const hangUp = hangUpButton(app, "control danger");
+  const node = h("div", { class: "controls" }, mute, chat.toggle, hangUp.node);
 
   function update() {
     const muted = Boolean(parley.call?.muted);
     say(mute.querySelector(".button-text"), muted ? t("call.unmute") : t("call.mute"));
     set(picture, "class", `icon icon-${muted ? "microphone-off" : "microphone"}`);
     mute.classList.toggle("on", muted);
+    hangUp.update();
   }
 
   return { node, update };

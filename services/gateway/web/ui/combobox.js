@@ -84,7 +84,8 @@ class Combobox {
     else if (event.key === "Enter" && open && this.#active >= 0) {
       event.preventDefault();
       this.#pick(this.#options[this.#active]);
-    } else if (event.key === "Enter") event.preventDefault(); // no half-filled form is sent
+    } else if (event.key === "Enter")
+      event.preventDefault(); // no half-filled form is sent
     else if (event.key === "Escape" && (open || this.input.value)) {
       event.preventDefault();
       if (!open) this.input.value = "";
@@ -103,7 +104,8 @@ class Combobox {
   }
 
   #activate(index) {
-    if (this.#active >= 0) set(this.#options[this.#active]?.node ?? this.list, "aria-selected", "false");
+    if (this.#active >= 0)
+      set(this.#options[this.#active]?.node ?? this.list, "aria-selected", "false");
     this.#active = index;
     const node = this.#options[index]?.node;
     set(this.input, "aria-activedescendant", node?.id);

@@ -9,8 +9,15 @@ import { busy, problemBox } from "./problems.js";
 import { safetyButtons } from "./safety.js";
 
 const TAGS = [
-  "friendly", "patient", "helpful", "fun", "good-audio",
-  "bad-audio", "wrong-level", "one-language-only", "rude",
+  "friendly",
+  "patient",
+  "helpful",
+  "fun",
+  "good-audio",
+  "bad-audio",
+  "wrong-level",
+  "one-language-only",
+  "rude",
 ];
 const RATINGS = ["1", "2", "3", "4", "5"];
 const COMMENT_LENGTH_MAX = 1_000;
@@ -60,13 +67,21 @@ function reasonText({ reason, by_you }, name) {
   return t(`ended.${reason}.${by_you ? "you" : "partner"}`, { name });
 }
 
-function durations({ duration_s, you_practise, partner_practises, practised_s, partner_practised_s }) {
+function durations({
+  duration_s,
+  you_practise,
+  partner_practises,
+  practised_s,
+  partner_practised_s,
+}) {
   const rows = [
     [t("ended.total"), duration_s],
     [languageTitle(you_practise), practised_s],
     [languageTitle(partner_practises), partner_practised_s],
   ];
-  const figures = rows.map(([term, seconds]) => h("div", {}, h("dt", {}, term), h("dd", {}, duration(seconds ?? 0))));
+  const figures = rows.map(([term, seconds]) =>
+    h("div", {}, h("dt", {}, term), h("dd", {}, duration(seconds ?? 0))),
+  );
   return h("dl", { class: "figures" }, ...figures);
 }
 

@@ -13,7 +13,10 @@ const OFFERS_MAX = 3;
 export function expired(app) {
   const { journey, parley } = app;
   const top = heading(t("expired.title"));
-  const again = button(t("expired.again"), () => journey.find(), { kind: "primary", picture: "search" });
+  const again = button(t("expired.again"), () => journey.find(), {
+    kind: "primary",
+    picture: "search",
+  });
   const longer = button(t("expired.longer", { count: LONGER_MINUTES }), () =>
     journey.find({ timeout: LONGER }),
   );
@@ -63,7 +66,9 @@ function offerRow(app, { language, native }) {
     label: t("languages.level", { language: name }),
     options: LEVELS.map((level) => [level, t(`level.${level}.name`)]),
   });
-  const go = button(t("action.find"), () => journeyWith(app, language, input.value), { kind: "primary" });
+  const go = button(t("action.find"), () => journeyWith(app, language, input.value), {
+    kind: "primary",
+  });
   const form = h("div", { class: "offer-form", hidden: true }, field, go);
   const open = button(
     t("expired.practise", { language: name }),

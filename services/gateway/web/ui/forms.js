@@ -27,7 +27,11 @@ export function errorOf(input) {
       say(node, text ?? "");
       show(node, Boolean(text));
       set(input, "aria-invalid", text ? "true" : null);
-      set(input, "aria-describedby", text ? [described, node.id].filter(Boolean).join(" ") : described);
+      set(
+        input,
+        "aria-describedby",
+        text ? [described, node.id].filter(Boolean).join(" ") : described,
+      );
     },
   };
 }

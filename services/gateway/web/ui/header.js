@@ -6,7 +6,12 @@ import { CATALOGUES, keep, speak, spoken, t } from "./i18n.js";
 /** What stands in the header. */
 export function header(app) {
   const mark = h("span", { class: "mark", "aria-hidden": "true" });
-  const wordmark = h("p", { class: "wordmark" }, mark, h("span", { class: "wordmark-text" }, "Parley"));
+  const wordmark = h(
+    "p",
+    { class: "wordmark" },
+    mark,
+    h("span", { class: "wordmark-text" }, "Parley"),
+  );
   return [wordmark, navigation(app), languageSwitch(app)];
 }
 
@@ -34,5 +39,10 @@ function languageSwitch(app) {
   };
   const select = h("select", { "aria-label": t("page.language"), onchange: chosen }, ...options);
   select.value = spoken();
-  return h("div", { class: "switch" }, h("span", { class: "icon icon-globe", "aria-hidden": "true" }), select);
+  return h(
+    "div",
+    { class: "switch" },
+    h("span", { class: "icon icon-globe", "aria-hidden": "true" }),
+    select,
+  );
 }

@@ -11,8 +11,7 @@ export class Hearing extends EventTarget {
     super();
     this.app = app;
     this.player = player;
-    for (const name of ["call", "change"])
-      app.parley.addEventListener(name, () => this.#follow());
+    for (const name of ["call", "change"]) app.parley.addEventListener(name, () => this.#follow());
   }
 
   /** On a gesture. */

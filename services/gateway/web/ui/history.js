@@ -13,7 +13,9 @@ export function history(app) {
   const list = h("div", { class: "card" });
   const empty = paragraph(t("history.empty"), { class: "lead", hidden: true });
   const problem = problemBox();
-  const more = button(t("history.more"), () => busy(more, () => problem.attempt(load)), { hidden: true });
+  const more = button(t("history.more"), () => busy(more, () => problem.attempt(load)), {
+    hidden: true,
+  });
   let cursor = null;
 
   async function load() {
@@ -33,7 +35,11 @@ export function history(app) {
 
 /** A list of talks, each a button that opens it. */
 export function talkList(app, sessions) {
-  return h("ul", { class: "talks" }, ...sessions.map((session) => h("li", {}, talkRow(app, session))));
+  return h(
+    "ul",
+    { class: "talks" },
+    ...sessions.map((session) => h("li", {}, talkRow(app, session))),
+  );
 }
 
 function talkRow(app, session) {
@@ -45,8 +51,15 @@ function talkRow(app, session) {
     "button",
     { type: "button", class: "talk", onclick: () => app.journey.open("talk", session) },
     portrait(name),
-    h("span", { class: "talk-text" }, h("bdi", { class: "name" }, name), h("span", { class: "hint" }, facts)),
-    session.rating ? h("span", { class: "stars" }, t("history.rating", { rating: session.rating })) : null,
+    h(
+      "span",
+      { class: "talk-text" },
+      h("span", { class: "name" }, h("bdi", {}, name)),
+      h("span", { class: "hint" }, facts),
+    ),
+    session.rating
+      ? h("span", { class: "stars" }, t("history.rating", { rating: session.rating }))
+      : null,
   );
 }
 

@@ -29,7 +29,13 @@ function queueCard(user) {
   const list = h("ul", { class: "pairs" });
   const unknown = paragraph(t("queue.unknown"), { class: "hint" });
   const title = h("h2", { id: "queue-title" }, t("queue.title"));
-  const node = h("section", { class: "card", "aria-labelledby": "queue-title" }, title, list, unknown);
+  const node = h(
+    "section",
+    { class: "card", "aria-labelledby": "queue-title" },
+    title,
+    list,
+    unknown,
+  );
   const rows = new Map();
 
   function tell(status) {
@@ -55,7 +61,12 @@ function queueCard(user) {
 function pairRow({ native, language, level }) {
   const waiting = h("p");
   const estimate = h("p", { class: "hint" });
-  const name = h("p", { class: "pair" }, languageLabel(language), h("span", { class: "level" }, level));
+  const name = h(
+    "p",
+    { class: "pair" },
+    languageLabel(language),
+    h("span", { class: "level" }, level),
+  );
   const node = h("li", {}, name, h("div", {}, waiting, estimate));
 
   function update(pair) {

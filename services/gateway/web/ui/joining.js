@@ -3,7 +3,14 @@
 // Time enough to see who it is and to decline.
 export const LOOK_S = 3;
 const MICROPHONE_STEPS = [
-  "microphone", "waiting", "requeued", "found", "connecting", "rejoin", "call", "relay-unavailable",
+  "microphone",
+  "waiting",
+  "requeued",
+  "found",
+  "connecting",
+  "rejoin",
+  "call",
+  "relay-unavailable",
 ];
 const RESUMING = ["waiting", "requeued", "found", "rejoin", "microphone"];
 

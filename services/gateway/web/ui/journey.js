@@ -86,8 +86,8 @@ export class Journey extends EventTarget {
   async register(profile) {
     await this.parley.register(profile);
     this.#notice = null;
-    this.open("home");
     this.parley.connect();
+    this.open("home");
   }
 
   async erase() {
@@ -117,9 +117,10 @@ export class Journey extends EventTarget {
     const state = this.state;
     if (state?.session) this.#watch("session", state.session.session_id);
     else if (state?.request) this.#watch("request", state.request.request_id);
-    if (state?.session) this.#keep(PARTNER, state.session);
+    if (state?.session) this.#keep(PARTNER, seen(state.session));
     if (this.parley.signedIn) this.#notice = null;
-    else if (this.#wasSignedIn) this.#notice ??= this.parley.stopReason === "erased" ? "erased" : "signed-out";
+    else if (this.#wasSignedIn)
+      this.#notice ??= this.parley.stopReason === "erased" ? "erased" : "signed-out";
     this.#wasSignedIn = this.parley.signedIn;
     this.#changed();
   }
@@ -130,7 +131,8 @@ export class Journey extends EventTarget {
   }
 
   #keep(key, value) {
-    this.storage.setItem(key, JSON.stringify(value));
+    const text = JSON.stringify(value);
+    if (this.storage.getItem(key) !== text) this.storage.setItem(key, text);
   }
 
   #read(key) {
@@ -140,4 +142,9 @@ export class Journey extends EventTarget {
   #changed() {
     this.dispatchEvent(new Event("change"));
   }
+}
+
+/** What is worth keeping of a session after it: not its credentials. */
+function seen({ session_id, partner, you_practise, partner_practises }) {
+  return { session_id, partner, you_practise, partner_practises };
 }

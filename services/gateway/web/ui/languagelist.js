@@ -60,7 +60,12 @@ function row(item, levels, onremove) {
   const name = languageName(item.language);
   const removal = h(
     "button",
-    { type: "button", class: "remove", "aria-label": t("languages.remove", { language: name }), onclick: onremove },
+    {
+      type: "button",
+      class: "remove",
+      "aria-label": t("languages.remove", { language: name }),
+      onclick: onremove,
+    },
     icon("close"),
   );
   const label = h("div", { class: "chosen-name" }, languageLabel(item.language), removal);

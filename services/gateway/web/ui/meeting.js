@@ -5,6 +5,7 @@ import { button, h, heading, paragraph, say, show } from "./dom.js";
 import { clockTime, languageName, t } from "./i18n.js";
 import { microphoneTrouble } from "./microphoneparts.js";
 import { partnerCard } from "./names.js";
+import { hangUpButton, partingButton } from "./leaving.js";
 import { busy } from "./problems.js";
 
 export function found(app) {
@@ -12,7 +13,11 @@ export function found(app) {
   const { partner, you_practise, partner_practises } = journey.state.session;
   const name = partner.display_name;
   const top = heading(t("found.title", { name }));
-  const languages = { mine: languageName(you_practise), theirs: languageName(partner_practises), name };
+  const languages = {
+    mine: languageName(you_practise),
+    theirs: languageName(partner_practises),
+    name,
+  };
   const status = paragraph("", { class: "lead" });
   const left = paragraph("", { class: "hint", role: "timer" });
   const trouble = microphoneTrouble(app);
@@ -20,7 +25,7 @@ export function found(app) {
     kind: "primary large",
     picture: "call",
   });
-  const decline = button(t("found.decline"), () => parley.decline());
+  const decline = partingButton(app, t("found.decline"), () => parley.decline());
   const node = h(
     "section",
     { class: "plain" },
@@ -29,7 +34,7 @@ export function found(app) {
     paragraph(t("found.languages", languages)),
     status,
     trouble.node,
-    h("div", { class: "actions" }, join, decline),
+    h("div", { class: "actions" }, join, decline.node),
     left,
   );
 
@@ -38,6 +43,7 @@ export function found(app) {
     if (!session) return;
     const seconds = joining.countdown;
     say(status, seconds === null ? t("found.pressJoin") : t("found.byItself", { count: seconds }));
+    decline.update();
     say(left, t("found.joinBy", { time: clockTime(secondsUntil(session.join_by)) }));
     trouble.update();
   }
@@ -55,8 +61,10 @@ export function connecting(app) {
   const trouble = microphoneTrouble(app, {
     onlive: () => parley.replaceStream(app.microphone.stream),
   });
-  const cannot = button(t("connecting.cannot"), () => parley.failed("microphone"), { hidden: true });
-  const hangUp = button(t("call.hangUp"), () => parley.leave(), { kind: "danger", picture: "hang-up" });
+  const cannot = button(t("connecting.cannot"), () => parley.failed("microphone"), {
+    hidden: true,
+  });
+  const hangUp = hangUpButton(app);
   const node = h(
     "section",
     { class: "plain" },
@@ -65,7 +73,7 @@ export function connecting(app) {
     h("div", { class: "progress", "aria-hidden": "true" }),
     status,
     trouble.node,
-    h("div", { class: "actions" }, cannot, hangUp),
+    h("div", { class: "actions" }, cannot, hangUp.node),
     left,
   );
 
@@ -79,6 +87,7 @@ export function connecting(app) {
     const by = waiting ? session.join_by : session.connect_by;
     say(left, t("connecting.by", { time: clockTime(secondsUntil(by)) }));
     trouble.update();
+    hangUp.update();
     show(cannot, !trouble.node.hidden);
   }
 
@@ -91,7 +100,7 @@ function relayed(parley, text) {
 }
 
 export function rejoin(app) {
-  const { journey, joining, microphone, parley } = app;
+  const { journey, joining, microphone } = app;
   const { partner } = journey.state.session;
   const top = heading(t("rejoin.title", { name: partner.display_name }));
   const status = paragraph("", { class: "lead" });
@@ -100,14 +109,23 @@ export function rejoin(app) {
     kind: "primary large",
     picture: "call",
   });
-  const hangUp = button(t("call.hangUp"), () => parley.leave(), { kind: "danger", picture: "hang-up" });
-  const actions = h("div", { class: "actions" }, again, hangUp);
-  const node = h("section", { class: "plain" }, top, partnerCard(partner), status, trouble.node, actions);
+  const hangUp = hangUpButton(app);
+  const actions = h("div", { class: "actions" }, again, hangUp.node);
+  const node = h(
+    "section",
+    { class: "plain" },
+    top,
+    partnerCard(partner),
+    status,
+    trouble.node,
+    actions,
+  );
 
   function update() {
     const coming = microphone.live || microphone.status === "asking";
     say(status, coming ? t("rejoin.coming") : t("rejoin.press"));
     trouble.update();
+    hangUp.update();
   }
 
   return { heading: top, node, update };

@@ -13,7 +13,13 @@ export function levelMeter(read, { label = t("meter.label"), words = true } = {}
   const bar = h("span", { class: "meter-bar" });
   const gauge = h(
     "div",
-    { class: "meter", role: "meter", "aria-label": label, "aria-valuemin": "0", "aria-valuemax": "100" },
+    {
+      class: "meter",
+      role: "meter",
+      "aria-label": label,
+      "aria-valuemin": "0",
+      "aria-valuemax": "100",
+    },
     bar,
   );
   const text = words ? h("p", { class: "meter-text" }) : null;

@@ -11,12 +11,22 @@ export function microphoneTrouble(app, { label = t("action.tryAgain"), onlive = 
   const { microphone } = app;
   const what = paragraph("", { class: "trouble-what" });
   const help = paragraph("");
-  const again = button(label, async () => {
-    await microphone.open();
-    if (microphone.live) onlive();
-  }, { picture: "microphone" });
+  const again = button(
+    label,
+    async () => {
+      await microphone.open();
+      if (microphone.live) onlive();
+    },
+    { picture: "microphone" },
+  );
   const words = h("div", {}, what, help);
-  const node = h("div", { class: "problem", role: "alert", hidden: true }, icon("microphone-off"), words, again);
+  const node = h(
+    "div",
+    { class: "problem", role: "alert", hidden: true },
+    icon("microphone-off"),
+    words,
+    again,
+  );
 
   function update() {
     const trouble = TROUBLES.includes(microphone.status);

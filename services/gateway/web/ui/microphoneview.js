@@ -20,14 +20,28 @@ export function microphone(app) {
   const live = h("div", { class: "card" }, meter.node, devices.node);
   const trouble = microphoneTrouble(app);
   const problem = problemBox();
-  const search = button(t("microphone.search"), () => busy(search, () => problem.attempt(searched)), {
-    kind: "primary",
-    picture: "search",
-  });
+  const search = button(
+    t("microphone.search"),
+    () => busy(search, () => problem.attempt(searched)),
+    {
+      kind: "primary",
+      picture: "search",
+    },
+  );
   const back = button(t("action.back"), () => journey.open("home"));
   const searched = () => journey.search();
   const actions = h("div", { class: "actions" }, allow, search, back);
-  const node = h("section", { class: "plain" }, top, why, asking, live, trouble.node, problem.node, actions);
+  const node = h(
+    "section",
+    { class: "plain" },
+    top,
+    why,
+    asking,
+    live,
+    trouble.node,
+    problem.node,
+    actions,
+  );
 
   let before = null;
   function update() {

@@ -38,7 +38,7 @@ export function partnerCard(partner) {
   const facts = [
     [t("partner.speaks"), partner.native_languages.map((tag) => languageLabel(tag))],
     [t("partner.practises"), partner.practice_languages.map((one) => practised(one))],
-    [t("partner.shared"), partner.shared_interests.map((word) => h("span", { dir: "auto" }, interestName(word)))],
+    [t("partner.shared"), partner.shared_interests.map((word) => h("bdi", {}, interestName(word)))],
   ];
   const rows = facts
     .filter(([, values]) => values.length > 0)
@@ -47,7 +47,12 @@ export function partnerCard(partner) {
     "div",
     { class: "card partner" },
     portrait(partner.display_name),
-    h("div", {}, h("p", { class: "name", dir: "auto" }, partner.display_name), h("dl", { class: "facts" }, ...rows)),
+    h(
+      "div",
+      {},
+      h("p", { class: "name" }, h("bdi", {}, partner.display_name)),
+      h("dl", { class: "facts" }, ...rows),
+    ),
   );
 }
 

@@ -15,7 +15,10 @@ function page(title, texts, buttons, picture = null) {
 /** What one does after a search or a talk that came to nothing. */
 export function onwards(app) {
   return [
-    button(t("action.findAnother"), () => app.journey.find(), { kind: "primary", picture: "search" }),
+    button(t("action.findAnother"), () => app.journey.find(), {
+      kind: "primary",
+      picture: "search",
+    }),
     button(t("nav.home"), () => app.journey.open("home")),
   ];
 }

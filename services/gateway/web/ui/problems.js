@@ -18,12 +18,13 @@ export function problemBox() {
   const wait = h("p", { class: "hint" });
   const again = button(t("action.tryAgain"), () => box.repeat(), { picture: "retry" });
   const node = h("div", { class: "problem", role: "alert", hidden: true }, text, again);
-  const holder = h("div", {}, node, wait);
+  const holder = h("div", { hidden: true }, node, wait);
   const box = { node: holder, attempt, clear, repeat: () => {} };
   let timer = null;
 
   function clear() {
     clearInterval(timer);
+    show(holder, false);
     show(node, false);
     say(text, "");
     say(wait, "");
@@ -45,6 +46,7 @@ export function problemBox() {
     say(text, problemText(problem));
     box.repeat = repeat ?? (() => {});
     show(again, Boolean(repeat) && mayPass(problem));
+    show(holder, true);
     show(node, true);
     pause(problem.retryAfterS ?? 0);
   }
@@ -54,7 +56,7 @@ export function problemBox() {
     const tick = () => {
       const left = Math.ceil((until - Date.now()) / 1000);
       set(again, "disabled", left > 0);
-      say(wait, left > 0 && !again.hidden ? t("problem.wait", { time: duration(left) }) : "");
+      say(wait, left > 0 ? t("problem.wait", { time: duration(left) }) : "");
       if (left <= 0) clearInterval(timer);
     };
     timer = setInterval(tick, 500);

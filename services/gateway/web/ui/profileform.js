@@ -7,14 +7,28 @@ import { languageList, levelsExplained } from "./languagelist.js";
 import { busy, problemBox } from "./problems.js";
 
 const INTERESTS = [
-  "film", "music", "books", "travel", "food", "sport", "games", "technology",
-  "science", "art", "nature", "history", "news", "family", "work", "languages",
+  "film",
+  "music",
+  "books",
+  "travel",
+  "food",
+  "sport",
+  "games",
+  "technology",
+  "science",
+  "art",
+  "nature",
+  "history",
+  "news",
+  "family",
+  "work",
+  "languages",
 ];
 const INTERESTS_MAX = 10;
 const INTEREST_LENGTH_MAX = 30;
 const NAME_LENGTH_MAX = 50;
 
-/** `send(profile)` registers or changes and may throw a Problem. Returns the form. */
+/** `send(profile)` registers or changes and may throw a Problem. `read()` is the profile so far. */
 export function profileForm({ profile, action, send, announce }) {
   const name = textField({
     label: t("profile.name"),
@@ -26,7 +40,11 @@ export function profileForm({ profile, action, send, announce }) {
   });
   const sides = languageSides(profile, announce);
   const interests = interestFields(profile.interests);
-  const relay = checkbox(t("profile.relay"), { checked: profile.relay_only }, t("profile.relay.hint"));
+  const relay = checkbox(
+    t("profile.relay"),
+    { checked: profile.relay_only },
+    t("profile.relay.hint"),
+  );
   const problem = problemBox();
   const submit = button(action, null, { kind: "primary", type: "submit" });
   const form = h(
@@ -44,7 +62,12 @@ export function profileForm({ profile, action, send, announce }) {
 
   function submitted(event) {
     event.preventDefault();
-    const wrong = [nameFault(name), sides.native.check(), sides.practice.check(), interests.check()];
+    const wrong = [
+      nameFault(name),
+      sides.native.check(),
+      sides.practice.check(),
+      interests.check(),
+    ];
     const first = wrong.find(Boolean);
     if (first) return first.focus();
     busy(submit, () => problem.attempt(() => send(read())));
@@ -60,7 +83,7 @@ export function profileForm({ profile, action, send, announce }) {
     };
   }
 
-  return form;
+  return { node: form, read };
 }
 
 function nameFault({ input, error }) {

@@ -13,7 +13,13 @@ export function pairsOf(user, status) {
       const mine = figure(status, primaryOf(native), primaryOf(language));
       const waiting = theirs?.waiting ?? 0;
       const atOnce = waiting > (mine?.waiting ?? 0);
-      return { native, language, level, waiting, estimate: atOnce ? 0 : (mine?.estimated_wait_s ?? null) };
+      return {
+        native,
+        language,
+        level,
+        waiting,
+        estimate: atOnce ? 0 : (mine?.estimated_wait_s ?? null),
+      };
     }),
   );
 }

@@ -20,5 +20,8 @@ export function relayUnavailable(app) {
 
   const words = [t("relay.why"), t("relay.what")].map((text) => paragraph(text, { class: "lead" }));
   const actions = h("div", { class: "actions" }, allow, back);
-  return { heading: top, node: h("section", { class: "plain" }, top, ...words, problem.node, actions) };
+  return {
+    heading: top,
+    node: h("section", { class: "plain" }, top, ...words, problem.node, actions),
+  };
 }

@@ -12,8 +12,14 @@ const DETAILS_LENGTH_MAX = 2_000;
 /** `session()` has the `session_id` and `partner` of what it is about. */
 export function safetyButtons(app, session) {
   const options = { kind: "quiet" };
-  const report = button(t("report.open"), () => askReport(app, session()), { ...options, picture: "flag" });
-  const block = button(t("block.open"), () => askBlock(app, session()), { ...options, picture: "block" });
+  const report = button(t("report.open"), () => askReport(app, session()), {
+    ...options,
+    picture: "flag",
+  });
+  const block = button(t("block.open"), () => askBlock(app, session()), {
+    ...options,
+    picture: "block",
+  });
   return h("div", { class: "actions small" }, report, block);
 }
 
@@ -24,7 +30,6 @@ function askReport(app, { session_id, partner }) {
     type: "radio",
     name: "reason",
     options: REASONS.map((reason) => [reason, t(`report.${reason}`)]),
-    chosen: ["harassment"],
   });
   const details = textField({
     label: t("report.details"),
@@ -38,6 +43,7 @@ function askReport(app, { session_id, partner }) {
     fields: [reasons.node, details.node],
     action: t("report.send"),
     kind: "primary",
+    check: () => (reasons.chosen().length > 0 ? null : [t("report.missing"), reasons.inputs[0]]),
     act: () =>
       app.parley.report({
         session_id,

@@ -24,12 +24,12 @@ export function settings(app) {
       show(saved, true);
     },
   });
-  form.append(saved);
+  form.node.append(saved);
   const node = h(
     "section",
     { class: "plain" },
     top,
-    h("div", { class: "card" }, h("h2", {}, t("settings.profile")), form),
+    h("div", { class: "card" }, h("h2", {}, t("settings.profile")), form.node),
     blocked(app),
     leaving(app),
   );
@@ -51,7 +51,7 @@ function blocked(app) {
   function row(id, name) {
     const lift = () => busy(free, () => problem.attempt(() => lifted(id, name)));
     const free = button(t("blocks.lift", { name }), lift);
-    return h("li", {}, h("bdi", {}, name), free);
+    return h("li", {}, h("span", {}, h("bdi", {}, name)), free);
   }
 
   async function lifted(id, name) {
@@ -71,7 +71,8 @@ async function namesOf(parley, wanted) {
   let cursor = null;
   for (let n = 0; n < NAMED_PAGES; n += 1) {
     const page = await parley.sessions({ cursor, limit: PAGE });
-    for (const { partner } of page.sessions) if (partner.display_name) names.set(partner.id, partner.display_name);
+    for (const { partner } of page.sessions)
+      if (partner.display_name) names.set(partner.id, partner.display_name);
     cursor = page.next_cursor;
     if (!cursor || wanted.every((id) => names.has(id))) break;
   }

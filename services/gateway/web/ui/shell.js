@@ -6,8 +6,6 @@ import { header } from "./header.js";
 import { linkBanner } from "./banner.js";
 import { VIEWS } from "./views.js";
 
-const TICK_MS = 500;
-
 export class Shell {
   #view = null;
   #key = null;
@@ -21,7 +19,7 @@ export class Shell {
     document.addEventListener("visibilitychange", () => this.render());
     for (const gesture of ["pointerdown", "keydown"])
       addEventListener(gesture, () => (this.#calm = false), { once: true });
-    setInterval(() => this.render(), TICK_MS);
+    new Worker(new URL("./ticker.js", import.meta.url)).onmessage = () => this.render();
     this.redraw();
   }
 

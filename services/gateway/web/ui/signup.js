@@ -15,7 +15,7 @@ const NOBODY = {
 export function signup(app) {
   const top = heading(t("signup.title"));
   const form = profileForm({
-    profile: NOBODY,
+    profile: app.draft ?? NOBODY,
     action: t("signup.send"),
     send: (profile) => app.journey.register(profile),
     announce: app.announce,
@@ -24,6 +24,12 @@ export function signup(app) {
   const intro = h("div", { class: "intro" }, top, paragraph(t("signup.lead"), { class: "lead" }));
   intro.append(h("ol", { class: "how" }, ...steps));
   const about = h("h2", {}, t("signup.about"));
-  const node = h("section", { class: "signup" }, intro, h("div", { class: "card" }, about, form));
-  return { heading: top, node };
+  const node = h(
+    "section",
+    { class: "signup" },
+    intro,
+    h("div", { class: "card" }, about, form.node),
+  );
+  // Whoever switches the language of the page keeps what was entered.
+  return { heading: top, node, close: () => (app.draft = form.read()) };
 }

@@ -15,7 +15,7 @@ const AGAIN_MS = 3_000;
 
 /** Show the journey of `parley`'s user, whatever state it is in. */
 export async function start(parley) {
-  await persist(() => speak(preferred()));
+  await Promise.all([persist(() => speak(preferred())), persist(() => loadLanguages(parley))]);
   const microphone = new Microphone();
   const journey = new Journey(parley, microphone);
   const app = { parley, microphone, journey };
@@ -26,8 +26,6 @@ export async function start(parley) {
   if (parley.signedIn) parley.connect();
   app.shell = new Shell(app);
   announceFrames(app);
-  await persist(() => loadLanguages(parley));
-  app.shell.redraw();
 }
 
 /** Without its texts and its languages the page is nothing: ask until they are there. */

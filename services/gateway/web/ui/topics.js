@@ -8,7 +8,13 @@ export function topicsPanel(app) {
   const list = h("ul");
   const english = paragraph("", { class: "hint" });
   const title = h("h2", { id: "topics-title" }, t("topics.title"));
-  const node = h("section", { class: "card topics", "aria-labelledby": "topics-title" }, title, english, list);
+  const node = h(
+    "section",
+    { class: "card topics", "aria-labelledby": "topics-title" },
+    title,
+    english,
+    list,
+  );
   let shown = "";
 
   function update() {

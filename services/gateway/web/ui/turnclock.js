@@ -11,7 +11,13 @@ const AROUND = 2 * Math.PI * RADIUS;
 export function turnClock(app) {
   const { journey } = app;
   const name = journey.partner.display_name;
-  const ring = svg("circle", { class: "ring-left", cx: 64, cy: 64, r: RADIUS, "stroke-dasharray": AROUND });
+  const ring = svg("circle", {
+    class: "ring-left",
+    cx: 64,
+    cy: 64,
+    r: RADIUS,
+    "stroke-dasharray": AROUND,
+  });
   const circle = svg("circle", { class: "ring", cx: 64, cy: 64, r: RADIUS });
   const drawing = svg("svg", { viewBox: "0 0 128 128", "aria-hidden": "true" }, circle, ring);
   const language = h("p", { class: "turn-language" });
@@ -30,7 +36,10 @@ export function turnClock(app) {
     set(node, "data-turn", mine ? "mine" : "theirs");
     const spoken = languageName(turn.language);
     say(language, languageTitle(turn.language));
-    say(whose, mine ? t("turn.yours", { language: spoken }) : t("turn.theirs", { language: spoken, name }));
+    say(
+      whose,
+      mine ? t("turn.yours", { language: spoken }) : t("turn.theirs", { language: spoken, name }),
+    );
     say(left, t("turn.left", { time: clockTime(secondsUntil(turn.until)) }));
     const last = ends_at && Date.parse(ends_at) <= Date.parse(turn.until);
     const other = languageName(mine ? partner_practises : you_practise);

@@ -73,7 +73,11 @@ function waitingClock(journey) {
     [t("waiting.estimate"), estimate],
     [t("waiting.until"), until],
   ];
-  const node = h("dl", { class: "figures" }, ...rows.map(([term, value]) => h("div", {}, h("dt", {}, term), h("dd", {}, value))));
+  const node = h(
+    "dl",
+    { class: "figures" },
+    ...rows.map(([term, value]) => h("div", {}, h("dt", {}, term), h("dd", {}, value))),
+  );
 
   function update() {
     const { request, waiting: figures } = journey.state ?? {};

@@ -1,0 +1,5 @@
+/** A worker that only says that time passes: the timers of a page nobody sees are held back. */
+
+const TICK_MS = 500;
+
+setInterval(() => postMessage(null), TICK_MS);
