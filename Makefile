@@ -22,7 +22,7 @@ IN_STACK := test -f $(LOCAL)/env || { echo "parley: the stack is not up, run: ma
 	set -a; . $(LOCAL)/env; set +a;
 
 .DEFAULT_GOAL := help
-.PHONY: help up down clean logs migrate dead-letters reports demo partner bench test check fmt lint type lock languages house prepare \
+.PHONY: help up down clean logs migrate dead-letters reports demo partner bench test check fmt lint type lock contracts contracts-check languages house prepare \
 	prepare-tests prepare-browser screenshots
 
 help: ## list what there is
@@ -91,6 +91,14 @@ lock: prepare ## bring requirements/ up to date with pyproject.toml (ARGS=--upgr
 			$$(test $$group = dev || echo --constraint requirements/dev.txt) $(filter --upgrade%,$(ARGS)) \
 			--group pyproject.toml:$$group --output-file requirements/$$group.txt || exit 1; \
 	done
+
+contracts: prepare ## make docs/openapi.json and docs/asyncapi/ anew, after a change of what is said
+	@$(PY) -m contracts
+
+contracts-check: contracts ## ask the official parser of AsyncAPI about them (needs node and npm)
+	@command -v npm >/dev/null || { echo "parley: this needs node and npm" >&2; exit 1; }
+	@npm install --silent --no-save --prefix $(LOCAL)/asyncapi @asyncapi/parser@3.6.3
+	@NODE_PATH=$(LOCAL)/asyncapi/node_modules node contracts/parse.cjs docs/asyncapi/*.yaml
 
 languages: prepare ## make shared/languages.json anew, after an upgrade of its libraries
 	@$(PY) -m shared.languages_table

@@ -3,9 +3,10 @@ how it does."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from typing import Annotated
 
 import msgspec
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from shared import metrics
 
@@ -22,7 +23,7 @@ class Readiness(Struct, frozen=True):
     """What `/readyz` answers; `checks` holds `ok` or the error of each."""
 
     ready: bool
-    checks: dict[str, str]
+    checks: dict[Annotated[str, Meta(pattern="^[a-z]+$")], str]
 
 
 class Ops:

@@ -5,10 +5,10 @@ Each request names its answer: `GetState` is a `Request[UserState]`, so that
 The codes of `Refused` stand beside the request that may raise them.
 """
 
-from typing import Generic, TypeVar
+from typing import Annotated, Generic, TypeVar
 
 import msgspec
-from msgspec import UNSET, Struct, UnsetType
+from msgspec import UNSET, Meta, Struct, UnsetType
 
 from shared.domain import (
     FeedbackTag,
@@ -131,7 +131,11 @@ class GetState(Request[UserState], frozen=True, kw_only=True, tag="state.get"):
     user_id: UserId
 
 
-class GetVersions(Request[dict[UserId, int]], frozen=True, kw_only=True, tag="state.versions"):
+# By user; every key is an identifier.
+Versions = dict[Annotated[UserId, Meta(extra_json_schema={"format": "uuid"})], int]
+
+
+class GetVersions(Request[Versions], frozen=True, kw_only=True, tag="state.versions"):
     """The versions of up to 500 users; unknown users are left out."""
 
     user_ids: tuple[UserId, ...]

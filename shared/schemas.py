@@ -26,6 +26,13 @@ def components(kinds: Sequence[Any], references: str, *, written: bool) -> dict[
     return schemas
 
 
+def schema_of(kind: Any, references: str) -> Schema:
+    """The schema of one type; what it is made of is among the `components`."""
+    [schema], _ = msgspec.json.schema_components([kind], ref_template=references)
+    _tidy(schema)
+    return schema
+
+
 def _required(kind: type[Struct], schema: Schema, written: bool) -> Iterator[str]:
     config = kind.__struct_config__
     if config.tag_field is not None:

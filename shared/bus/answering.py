@@ -3,12 +3,12 @@
 import enum
 import time
 from collections.abc import Mapping
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 import structlog
 from aio_pika.abc import AbstractIncomingMessage
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from shared import requests, tracing
 from shared.bus import metrics, topology
@@ -35,7 +35,7 @@ class Outcome(enum.StrEnum):
 class Refusal(Struct, frozen=True):
     code: str
     detail: str
-    about: dict[str, str]
+    about: dict[Annotated[str, Meta(pattern="^[a-z_]+$")], str]
 
 
 class Answering:

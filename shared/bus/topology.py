@@ -91,17 +91,15 @@ async def _declare_exchanges_and_queues(channel: AbstractChannel) -> None:
     await channel.declare_exchange(EVENTS, aio_pika.ExchangeType.TOPIC, durable=True)
     await channel.declare_exchange(DEAD, aio_pika.ExchangeType.DIRECT, durable=True)
     for inbox, kinds in BINDINGS.items():
-        dead = await channel.declare_queue(
-            dead_of(inbox), durable=True, arguments=_dead_arguments()
-        )
+        dead = await channel.declare_queue(dead_of(inbox), durable=True, arguments=dead_arguments())
         await dead.bind(DEAD, routing_key=inbox)
-        queue = await channel.declare_queue(inbox, durable=True, arguments=_inbox_arguments(inbox))
+        queue = await channel.declare_queue(inbox, durable=True, arguments=inbox_arguments(inbox))
         for kind in kinds:
             await queue.bind(EVENTS, routing_key=events.event_type(kind))
     await channel.declare_queue(REQUESTS, durable=True, arguments={"x-queue-type": "classic"})
 
 
-def _inbox_arguments(inbox: str) -> FieldTable:
+def inbox_arguments(inbox: str) -> FieldTable:
     """All explicit: RabbitMQ 3.10 and 4.x differ in their defaults."""
     return {
         "x-queue-type": "quorum",
@@ -114,5 +112,5 @@ def _inbox_arguments(inbox: str) -> FieldTable:
     }
 
 
-def _dead_arguments() -> FieldTable:
+def dead_arguments() -> FieldTable:
     return {"x-queue-type": "quorum", "x-delivery-limit": DEAD_DELIVERIES_MAX}
