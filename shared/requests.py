@@ -23,6 +23,7 @@ from shared.domain import (
 from shared.identifiers import ReportId, RequestId, SessionId, TokenId, UserId
 
 A = TypeVar("A")
+Versions = dict[Annotated[UserId, Meta(extra_json_schema={"format": "uuid"})], int]  # By user.
 
 
 class Request(Struct, Generic[A], frozen=True, kw_only=True, tag_field="type"):
@@ -131,10 +132,6 @@ class GetState(Request[UserState], frozen=True, kw_only=True, tag="state.get"):
     user_id: UserId
 
 
-# By user; every key is an identifier.
-Versions = dict[Annotated[UserId, Meta(extra_json_schema={"format": "uuid"})], int]
-
-
 class GetVersions(Request[Versions], frozen=True, kw_only=True, tag="state.versions"):
     """The versions of up to 500 users; unknown users are left out."""
 
@@ -184,9 +181,8 @@ class ReportTaken(Struct, frozen=True, kw_only=True):
 
 
 class FileReport(Request[ReportTaken], frozen=True, kw_only=True, tag="report.file"):
-    """Complain about the partner of an own session, live or over.
-
-    The same words about the same session again are the same report.
+    """Complain about the partner of an own session, live or over; in the same words again it is
+    the same report.
 
     Refused: `unknown-session`, `too-many-reports`, `idempotency-mismatch`.
     """
