@@ -1,15 +1,18 @@
 """Pairing one ticket with the best of its candidates: read, score, claim, and again if raced."""
 
 import asyncio
+from contextlib import AbstractContextManager
 
 from services.matcher import matching, metrics
 from services.matcher.config import Settings
 from services.matcher.matching import Pairing
 from services.matcher.pool.tickets import Claim, Opened, Page, Pool
+from services.matcher.pool.traces import published, trace_of, traced
+from shared import tracing
 from shared.domain import MatchSide, Ticket
 from shared.events import MatchFound
 from shared.identifiers import SessionId, new_id
-from shared.messaging import Publisher
+from shared.messaging import EncodedPublisher
 
 
 class Matchmaker:
@@ -19,7 +22,7 @@ class Matchmaker:
     claims that would be lost to tasks of the same process that read the same candidates.
     """
 
-    def __init__(self, pool: Pool, publisher: Publisher, settings: Settings) -> None:
+    def __init__(self, pool: Pool, publisher: EncodedPublisher, settings: Settings) -> None:
         self._pool = pool
         self._publisher = publisher
         self._settings = settings
@@ -41,7 +44,7 @@ class Matchmaker:
 
     async def announce(self, *matches: MatchFound) -> None:
         """Publish claimed matches; until this succeeds they stay unpublished and are told again."""
-        await self._publisher.publish(*matches)
+        await self._publisher.publish_encoded(*map(published, matches))
         await self._pool.published(*matches)
 
     async def _pair(self, ticket: Ticket, page: Page, by: str) -> MatchFound | None:
@@ -52,8 +55,10 @@ class Matchmaker:
             pairings = matching.rank(ticket, page.candidates, page.now, page.met)
             good = [each for each in pairings if self._is_good(each, page)]
             for pairing in good:
-                match = found(pairing)
-                claim = await pool.claim(pairing, match)
+                with _span(ticket, pairing):
+                    match = traced(found(pairing))
+                    claim = await pool.claim(pairing, match)
+                    tracing.note(parley__claim=claim, parley__score=pairing.score)
                 if claim is Claim.CLAIMED:
                     metrics.won(by, pairing.score)
                     return match
@@ -70,6 +75,18 @@ class Matchmaker:
 
     def _is_good(self, pairing: Pairing, page: Page) -> bool:
         return pairing.score >= matching.threshold(pairing, page.now, self._settings.urgent_s)
+
+
+def _span(ticket: Ticket, pairing: Pairing) -> AbstractContextManager[object]:
+    """Of the later ticket's trace, linked to the other's. Later is who arrives, and else who has
+    waited less."""
+    other = pairing.first if ticket is pairing.second else pairing.second
+    here = tracing.carried()
+    traces = [here or trace_of(ticket), trace_of(other)]
+    if not here and ticket is pairing.first:
+        traces.reverse()
+    later, *earlier = [trace for trace in traces if trace] or [""]
+    return tracing.span("pair", tracing.INTERNAL, later, earlier)
 
 
 def _note(opened: Opened, repeated: bool) -> None:

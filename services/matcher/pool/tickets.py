@@ -7,12 +7,12 @@ cannot serve within the time-out, and may then be repeated, whatever has happene
 import enum
 from datetime import UTC, datetime
 
-import msgspec
 from msgspec import Struct
 
 from services.matcher.config import PoolSettings
 from services.matcher.matching import Pairing, buckets
 from services.matcher.pool import LUA_OF, keys
+from services.matcher.pool.traces import read_match, read_ticket, ticket_body
 from shared import events
 from shared.domain import Ticket
 from shared.events import MatchFound
@@ -28,7 +28,6 @@ _candidates = Script.load(LUA_OF, "candidates")
 _claim = Script.load(LUA_OF, "claim")
 _published = Script.load(LUA_OF, "published")
 _close = Script.load(LUA_OF, "close")
-_ticket_decoder = msgspec.json.Decoder(Ticket)
 
 
 class Outcome(enum.StrEnum):
@@ -97,7 +96,7 @@ class Pool:
             ],
             [
                 *(ticket.request_id, ticket.attempt, _ms(ticket.since), _ms(ticket.expires_at)),
-                *(msgspec.json.encode(ticket), len(own), self._per_bucket(len(own))),
+                *(ticket_body(ticket), len(own), self._per_bucket(len(own))),
             ],
         )
         [[outcome, now_ms, match, entered, *page]] = await self._memory.run([opening])
@@ -184,16 +183,6 @@ class Pool:
     def _per_bucket(self, buckets_read: int) -> int:
         limits = self._settings
         return max(1, min(limits.pool_page_size, limits.pool_page_total_max // buckets_read))
-
-
-def read_ticket(body: bytes) -> Ticket:
-    return _ticket_decoder.decode(body)
-
-
-def read_match(body: bytes) -> MatchFound:
-    match = events.decode(body)
-    assert isinstance(match, MatchFound), match
-    return match
 
 
 def read_time(ms: int) -> datetime:

@@ -4,7 +4,8 @@ from collections.abc import Collection
 from datetime import datetime
 
 from services.matcher.pool import LUA_OF, keys
-from services.matcher.pool.tickets import read_match, read_ticket, read_time
+from services.matcher.pool.tickets import read_time
+from services.matcher.pool.traces import read_match, read_ticket
 from shared.domain import Ticket
 from shared.events import MatchFound, PairMeasured
 from shared.identifiers import RequestId
