@@ -75,14 +75,10 @@ class Gateway:
             ops=ops,
         )
         introductions = Introductions(tokens, self.cards, asker, settings)
+        callers = self._admit, self._estimate
+        ways = Ways(publisher, self.relay, peers)
         self.sockets = Sockets(
-            self.connections,
-            self.cards,
-            introductions,
-            self._admit,
-            self._estimate,
-            Ways(publisher, self.relay, peers),
-            settings,
+            self.connections, self.cards, introductions, *callers, ways, settings
         )
         self.handlers = handlers(
             self.cards, self.presence, self.figures, self._parts.promises, publisher
