@@ -64,6 +64,8 @@ for _given in ("yes", "no"):
     ESTIMATES.labels(_given)
 for _matched in ("sooner", "later"):
     ERROR.labels(_matched)
+for _status in ("403", "429", "503"):
+    REFUSED.labels(_status)
 for _type in ("signal", "chat"):
     for _relayed in ("appended", "repeated", "refused", "unavailable"):
         RELAYED.labels(_type, _relayed)

@@ -37,6 +37,8 @@ Admit = Callable[[Scope], Awaitable[None]]
 
 # Ours, and what browsers and libraries say: going away, nothing, lost. Clients may say any other.
 _CODES_SHOWN = frozenset({*map(str, map(int, CloseCode)), "1000", "1001", "1005", "1006"})
+for _code in _CODES_SHOWN:
+    metrics.CLOSED.labels(_code)
 
 _log = structlog.get_logger()
 
