@@ -22,7 +22,7 @@ IN_STACK := test -f $(LOCAL)/env || { echo "parley: the stack is not up, run: ma
 	set -a; . $(LOCAL)/env; set +a;
 
 .DEFAULT_GOAL := help
-.PHONY: help up down clean logs migrate dead-letters reports demo partner bench test check fmt lint type lock contracts contracts-check languages house prepare \
+.PHONY: help up down clean logs migrate dead-letters reports demo partner bench test check fmt lint type lock contracts contracts-check dashboards languages house prepare \
 	prepare-tests prepare-browser screenshots
 
 help: ## list what there is
@@ -94,6 +94,9 @@ lock: prepare ## bring requirements/ up to date with pyproject.toml (ARGS=--upgr
 
 contracts: prepare ## make docs/openapi.json and docs/asyncapi/ anew, after a change of what is said
 	@$(PY) -m contracts
+
+dashboards: prepare ## make deploy/grafana/dashboards anew, after a change of deploy/grafana/boards
+	@$(PY) -m deploy.grafana.build
 
 contracts-check: contracts ## ask the official parser of AsyncAPI about them (needs node and npm)
 	@command -v npm >/dev/null || { echo "parley: this needs node and npm" >&2; exit 1; }

@@ -26,7 +26,7 @@ POLICY = Path("/usr/sbin/policy-rc.d")
 PYTHON_MIN = (3, 11)
 # What each purpose needs beyond the stack itself.
 EXTRAS: Mapping[str, Sequence[str]] = {
-    "tests": ("chromium", "fonts-noto-core", "coturn", "openssl"),
+    "tests": ("chromium", "fonts-noto-core", "coturn", "openssl", "prometheus"),
     "browser": ("chromium",),
     "tls": ("openssl",),
 }
@@ -70,6 +70,7 @@ def missing_extras(purposes: Sequence[str]) -> list[str]:
         "fonts-noto-core": arabic.exists(),  # Those of every script but Chinese and the like.
         "coturn": shutil.which("turnserver") is not None,
         "openssl": shutil.which("openssl") is not None,
+        "prometheus": shutil.which("prometheus") is not None,
     }
     unknown = set(purposes) - set(EXTRAS)
     if unknown:
