@@ -61,13 +61,15 @@ async def test_who_is_not_introduced_is_told_why(
 ) -> None:
     async with world.socket(await world.gateway()) as socket:
         await socket.connection.send(said)
-        closed_with, [frame] = await socket.closed()
+        closed_with, [frame, goodbye] = await socket.closed()
         assert (closed_with, frame["code"]) == (code, error)
+        assert goodbye == {"type": "goodbye", "action": "stop", "after_ms": 0}
 
 
 async def test_who_says_nothing_is_closed_as_silent(world: World) -> None:
     async with world.socket(await world.gateway()) as socket:
-        assert await socket.closed() == (4009, [])
+        code, [goodbye] = await socket.closed()
+        assert (code, goodbye["action"]) == (4009, "resume")
 
 
 async def test_a_user_nobody_knows_is_not_authenticated(world: World) -> None:
@@ -75,8 +77,8 @@ async def test_a_user_nobody_knows_is_not_authenticated(world: World) -> None:
     del world.sessions.lives[life.user_id]
     async with world.socket(await world.gateway()) as socket:
         await socket.say(type="hello", token=world.token(life.user_id))
-        code, [error] = await socket.closed()
-        assert (code, error["code"]) == (4501, "unknown-user")
+        code, [error, goodbye] = await socket.closed()
+        assert (code, error["code"], goodbye["action"]) == (4501, "unknown-user", "stop")
 
 
 @pytest.mark.parametrize(("said", "code"), [("[1]", 4500), (b"\x00", 4500), ("x" * 40_000, 4513)])
@@ -100,7 +102,8 @@ async def test_too_many_frames_close_the_socket(world: World) -> None:
         for _ in range(20):
             await socket.say(type="ping")
         code, said = await socket.closed()
-        assert code == 4029 and len(said) <= 11
+        assert code == 4029 and len(said) <= 12
+        assert said[-1] == {"type": "goodbye", "action": "resume", "after_ms": 1000}
 
 
 @pytest.mark.parametrize(
@@ -260,8 +263,8 @@ async def test_an_erased_user_is_closed_and_leaves_no_card(world: World) -> None
     running = await world.gateway()
     async with world.person(running, life) as socket:
         await running.hear(life.erase())
-        code, [error] = await socket.closed()
-        assert (code, error["code"]) == (4501, "unknown-user")
+        code, [error, goodbye] = await socket.closed()
+        assert (code, error["code"], goodbye["action"]) == (4501, "unknown-user", "stop")
     await running.hear(life.states[0])
     card = await running.gateway.cards.read(life.user_id)
     assert card is not None and card.erased and card.state is None

@@ -129,6 +129,7 @@ test("goodbye may say to stay away", async () => {
 
 test("who is replaced never comes back by itself, but when told to", async () => {
   const { parley, made, last } = await connected();
+  last().say({ type: "goodbye", action: "stop", after_ms: 0 });
   last().end(4509);
   dispatchEvent(new Event("online"));
   await advance(300_000);

@@ -8,6 +8,8 @@ export const SUBPROTOCOL = "parley.v1";
 const WELCOME_MS = 10_000;
 /** An answer to a ping takes no longer on any line that a call could live on. */
 const PONG_MS = 5_000;
+/** From a goodbye to the close that follows it. */
+const FAREWELL_MS = 2_000;
 
 const REPLACED = 4509;
 const NOT_AUTHENTICATED = 4501;
@@ -137,10 +139,7 @@ export class Link {
     this.#silent = false;
     const opens = frame.type === "welcome" && this.#welcomed(frame);
     if (frame.type === "error") this.#refusal = frame.code;
-    if (frame.type === "goodbye") {
-      this.#afterMs = frame.after_ms;
-      if (frame.action === "stop") this.#refusal = "goodbye";
-    }
+    if (frame.type === "goodbye") this.#afterMs = frame.after_ms;
     this.#parts.heard(frame);
     if (opens) this.#parts.changed(); // After the state it came with.
     if (frame.type === "goodbye") this.#farewell(frame);
@@ -157,10 +156,12 @@ export class Link {
     return true;
   }
 
-  /** Whoever says goodbye closes next; not to depend on it, leave by oneself. */
+  /** Whoever says goodbye closes next, and the code says why; not to depend on it, leave then. */
   #farewell(/** @type {any} */ { action, after_ms }) {
-    if (action === "stop") this.close("stopped", "goodbye");
-    else {
+    if (action === "stop") {
+      clearTimeout(this.#timer);
+      this.#timer = setTimeout(() => this.close("stopped", "goodbye"), FAREWELL_MS);
+    } else {
       this.#drop();
       this.#wait(after_ms);
     }
