@@ -99,6 +99,12 @@ def test_no_text_is_empty_or_has_markup(code: str) -> None:
     assert bad == set()
 
 
+def test_french_punctuation_never_begins_a_line() -> None:
+    texts = catalogue("fr")
+    bad = {key for key in texts for form in forms(texts[key]) if re.search(" [:;?!»]|« ", form)}
+    assert bad == set()
+
+
 @pytest.mark.parametrize("code", OTHERS)
 def test_texts_are_translated(code: str) -> None:
     # Words that are the same, names of levels apart; more is a text that was forgotten.

@@ -22,8 +22,9 @@ export class MatchAlert {
   title(step) {
     if (step !== "found") this.#stop();
     if (step !== "found" || !document.hidden) return null;
-    if (performance.now() - this.#rungAt > SOUND_EVERY_MS) this.#ring();
-    const { partner, join_by } = this.app.journey.state.session;
+    const { partner, join_by, session_id } = this.app.journey.state.session;
+    const told = this.#told === session_id;
+    if (told && performance.now() - this.#rungAt > SOUND_EVERY_MS) this.#ring();
     const time = clockTime(secondsUntil(join_by));
     return t("alert.title", { name: partner.display_name, time });
   }

@@ -1,10 +1,13 @@
 /** The frame around the steps: header, banner, live regions; shows the step there is. */
 
-import { say, set } from "./dom.js";
+import { h, say, set } from "./dom.js";
 import { t } from "./i18n.js";
 import { header } from "./header.js";
 import { linkBanner } from "./banner.js";
 import { VIEWS } from "./views.js";
+
+// Long enough for the slowest screen reader to have noticed.
+const SAID_MS = 10_000;
 
 export class Shell {
   #view = null;
@@ -68,9 +71,9 @@ function keyOf(step, journey) {
   return `${step} ${session?.session_id ?? ""}`;
 }
 
-/** A text said twice is read twice: the region is emptied in between. */
+/** Each text comes by itself and goes again: two at once are both read, an old one is not found. */
 function announce(role, text) {
-  const region = document.querySelector(`#live-${role}`);
-  region.textContent = "";
-  setTimeout(() => say(region, text), 100);
+  const said = h("p", {}, text);
+  document.querySelector(`#live-${role}`).append(said);
+  setTimeout(() => said.remove(), SAID_MS);
 }
