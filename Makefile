@@ -3,6 +3,8 @@
 #   make up GATEWAYS=2 MATCHERS=2 SESSIONS=2   several replicas of a service
 #   make up PORT=9000 PORTS=26000              other ports: the gateway's, and the first of the rest
 #   make up SESSION_TURN=1m                    a setting of the services
+#   make up STACK=local                        processes alone, even where Docker is; or STACK=compose
+#   make up PROFILES=observe                   containers with Prometheus and Grafana; or edge, turn
 #   make up TLS=1                              HTTPS, for the phones of the local network too
 #   make test T=services/matcher               only these tests
 #   make partner NATIVE=es PRACTICE=en         a robot to talk with (LEVEL=B1 NAME=Robot COUNT=1)
@@ -17,9 +19,8 @@ T ?=
 S ?= arrive
 ARGS ?= list
 
-# What the running stack wrote down: AMQP_URL, REDIS_URL, DATABASE_URL, PARLEY_URL.
-IN_STACK := test -f $(LOCAL)/env || { echo "parley: the stack is not up, run: make up" >&2; exit 1; }; \
-	set -a; . $(LOCAL)/env; set +a;
+# Where the stores and gateways of the running stack are: AMQP_URL, REDIS_URL, DATABASE_URL, PARLEY_URL.
+IN_STACK := stack=$$($(PYTHON) -m deploy.stack env) || exit 1; set -a; eval "$$stack"; set +a;
 
 .DEFAULT_GOAL := help
 .PHONY: help up down clean logs migrate dead-letters reports demo partner bench test check fmt lint type lock contracts contracts-check dashboards languages house prepare \
@@ -29,20 +30,21 @@ help: ## list what there is
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(firstword $(MAKEFILE_LIST)) | \
 		while IFS="$$(printf '\t')" read -r name text; do printf '  %-14s%s\n' "$$name" "$$text"; done
 
-up: prepare ## start the stack and wait until it is ready; what runs stays as it is
-	@$(PY) -m deploy.local.stack up
+up: ## start the stack and wait until it is ready; what runs stays as it is
+	@$(PYTHON) -m deploy.stack up
 
 down: ## stop what up started; the data stays
-	@test ! -x $(PY) || $(PY) -m deploy.local.stack down
+	@$(PYTHON) -m deploy.stack down
 
-clean: down ## stop the stack and remove its data, its logs and the tools' caches
+clean: ## stop the stack and remove its data, its logs and the tools' caches
+	@$(PYTHON) -m deploy.stack clean
 	@rm -rf $(LOCAL) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
 logs: ## follow the logs of the stack
-	@tail -n 20 -F $(LOCAL)/logs/*.log
+	@$(PYTHON) -m deploy.stack logs
 
-migrate: prepare ## apply new migrations to the running stack
-	@$(PY) -m deploy.local.stack migrate
+migrate: ## apply new migrations to the running stack
+	@$(PYTHON) -m deploy.stack migrate
 
 dead-letters: prepare ## list, replay or drop dead letters (ARGS="list|replay QUEUE|drop QUEUE")
 	@$(IN_STACK) $(PY) -m shared.deadletters $(ARGS)

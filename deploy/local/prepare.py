@@ -1,9 +1,10 @@
 """Install what a bare Debian machine lacks: its packages, then the virtual environment.
 
-    python3 -m deploy.local.prepare [tests] [browser]
+    python3 -m deploy.local.prepare [servers] [tests] [browser]
 
 Run by the system's own Python, so standard library only. The tests and whoever drives a browser
-need more than the stack does, and name it. Does nothing, in a few milliseconds, when everything
+need more than the stack does, and name it; while the stack in use is containers, only they and the
+local stack need servers. Does nothing, in a few milliseconds, when everything
 is there.
 """
 
@@ -17,6 +18,8 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
+from deploy import choice
+
 ROOT = Path(__file__).resolve().parents[2]
 VENV = ROOT / ".venv"
 LOCK = ROOT / "requirements" / "dev.txt"
@@ -26,6 +29,7 @@ POLICY = Path("/usr/sbin/policy-rc.d")
 PYTHON_MIN = (3, 11)
 # What each purpose needs beyond the stack itself.
 EXTRAS: Mapping[str, Sequence[str]] = {
+    "servers": (),
     "tests": ("chromium", "fonts-noto-core", "coturn", "openssl", "prometheus"),
     "browser": ("chromium",),
     "tls": ("openssl",),
@@ -41,7 +45,9 @@ def main(purposes: Sequence[str]) -> int:
         if sys.version_info < PYTHON_MIN:
             raise NotPrepared(f"Python {PYTHON_MIN[0]}.{PYTHON_MIN[1]} or newer is needed")
         wanted = [*purposes, *(["tls"] if os.environ.get("TLS", "0") != "0" else [])]
-        install_packages(missing_packages() + missing_extras(wanted))
+        extras = missing_extras(wanted)
+        servers = {"servers", "tests"} & set(wanted) or choice.in_use() != "compose"
+        install_packages(missing_packages(servers=bool(servers)) + extras)
         install_requirements()
     except NotPrepared as error:
         print(f"parley: {error}", file=sys.stderr)
@@ -49,17 +55,23 @@ def main(purposes: Sequence[str]) -> int:
     return 0
 
 
-def missing_packages() -> list[str]:
+def missing_packages(*, servers: bool) -> list[str]:
     """The Debian packages that would bring what is not on this machine yet."""
+    there = {"python3-venv": importlib.util.find_spec("ensurepip") is not None}
+    if servers:
+        there |= servers_there()
+    return [package for package, found in there.items() if not found]
+
+
+def servers_there() -> dict[str, bool]:
+    """What brings RabbitMQ, Redis and Postgres: package → whether they are here."""
     rabbitmq = Path("/usr/lib/rabbitmq/bin/rabbitmq-server").exists()
     postgres = any(Path("/usr/lib/postgresql").glob("*/bin/postgres"))
-    there = {
-        "python3-venv": importlib.util.find_spec("ensurepip") is not None,
+    return {
         "rabbitmq-server": rabbitmq or shutil.which("rabbitmq-server") is not None,
         "redis-server": bool(shutil.which("redis-server") or shutil.which("valkey-server")),
         "postgresql": postgres,
     }
-    return [package for package, found in there.items() if not found]
 
 
 def missing_extras(purposes: Sequence[str]) -> list[str]:
