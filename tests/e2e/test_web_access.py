@@ -5,6 +5,7 @@ import re
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 
+import pytest
 import pytest_asyncio
 from playwright.async_api import expect
 
@@ -18,6 +19,9 @@ from tests.e2e.looks import Looks
 from tests.e2e.pretending import lose_microphone, pretend
 from tests.e2e.stack import Stack
 from tests.e2e.visitor import Visitor
+
+# Two browsers and a stack on a busy machine: several times what they take on an idle one.
+pytestmark = pytest.mark.timeout(400)
 
 REQUEST = "**/match/request"
 

@@ -5,12 +5,17 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
+import pytest
+
 from tests.e2e.browsers import Browsers
 from tests.e2e.client import Person, speaks
 from tests.e2e.crowd import crowd
 from tests.e2e.stack import Stack
 from tests.e2e.turn import Turn, credential
 from tests.e2e.visitor import Visitor
+
+# Two browsers and a stack on a busy machine: several times what they take on an idle one.
+pytestmark = pytest.mark.timeout(400)
 
 HIDE = "Do not show my network address to partners"
 

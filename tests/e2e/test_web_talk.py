@@ -18,6 +18,9 @@ from tests.e2e.browsers import Browsers
 from tests.e2e.stack import Stack
 from tests.e2e.visitor import Heard, Visitor
 
+# Two browsers and a stack on a busy machine: several times what they take on an idle one.
+pytestmark = pytest.mark.timeout(400)
+
 # PARLEY_TALKS=20 shows that they meet every time.
 TALKS = int(os.environ.get("PARLEY_TALKS", "1"))
 RELOAD_LIMIT_S = 5.0
