@@ -104,6 +104,12 @@ def note(**attributes: str | int) -> None:
         _on.trace.get_current_span().set_attributes(_dotted(attributes))
 
 
+def fail() -> None:
+    """What the span in hand is about went wrong, although nothing was raised."""
+    if _on is not None:
+        _on.trace.get_current_span().set_status(_on.trace.StatusCode.ERROR)
+
+
 class _On:
     """The SDK, imported when it is wanted."""
 

@@ -1,4 +1,4 @@
-from collections.abc import Iterator, MutableMapping
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -15,6 +15,7 @@ from shared.requests import GetVersions
 from shared.testing import eventually
 from shared.tests.broker import Connect
 from shared.tests.collector import Collector, traced
+from shared.tests.lines import Lines, lines_written
 
 THEIRS = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 
@@ -26,17 +27,9 @@ def collector(monkeypatch: pytest.MonkeyPatch) -> Iterator[Collector]:
 
 
 @pytest.fixture
-def lines() -> Iterator[list[dict[str, str]]]:
-    """The lines of the log, each with what was bound when it was written."""
-    written: list[dict[str, str]] = []
-
-    def write(_logger: object, _method: str, line: MutableMapping[str, Any]) -> str:
-        written.append(dict(line))
-        raise structlog.DropEvent
-
-    structlog.configure(processors=[structlog.contextvars.merge_contextvars, write])
-    yield written
-    structlog.reset_defaults()
+def lines() -> Iterator[Lines]:
+    with lines_written() as lines:
+        yield lines
 
 
 @pytest.fixture
@@ -162,7 +155,7 @@ async def test_a_header_that_is_no_traceparent_hurts_nobody(
 
 
 async def test_a_link_that_outlives_the_call_that_opened_it_has_none_of_its_ids(
-    connect: Connect, lines: list[dict[str, str]]
+    connect: Connect, lines: Lines
 ) -> None:
     async def answer(_request: GetVersions) -> dict[UserId, int]:
         return {}
@@ -176,9 +169,9 @@ async def test_a_link_that_outlives_the_call_that_opened_it_has_none_of_its_ids(
 
 
 async def test_what_is_not_even_an_event_is_buried_under_the_id_it_came_with(
-    connect: Connect, channel: AbstractChannel, lines: list[dict[str, str]]
+    connect: Connect, channel: AbstractChannel, lines: Lines
 ) -> None:
-    def buried() -> dict[str, str]:
+    def buried() -> dict[str, Any]:
         found = [line for line in lines if line["event"] == "message.buried"]
         assert len(found) == 1
         return found[0]

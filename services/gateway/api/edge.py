@@ -16,6 +16,7 @@ from services.gateway import metrics
 from services.gateway.api.origins import allowed
 from services.gateway.api.problems import problem
 from services.gateway.api.settings import ApiSettings
+from shared import tracing
 from shared.identifiers import new_id
 from shared.metrics import bounded
 
@@ -67,6 +68,18 @@ class Edge:
         return None
 
     async def _call(self, scope: Scope, receive: Receive, exchange: "_Exchange") -> None:
+        if not scope["path"].startswith(API_PREFIX):
+            await self._answer(scope, receive, exchange)
+            return
+        with tracing.began(
+            scope["method"],
+            exchange.traceparent,
+            http__request__method=scope["method"],
+            parley__correlation_id=exchange.correlation_id,
+        ):
+            await self._answer(scope, receive, exchange)
+
+    async def _answer(self, scope: Scope, receive: Receive, exchange: "_Exchange") -> None:
         try:
             await self._app(scope, receive, exchange.send)
         except ClientDisconnect:
@@ -88,6 +101,7 @@ class _Exchange:
         self._began = time.perf_counter()
         given = headers.get("x-correlation-id", "")
         self.correlation_id = given if CORRELATION_ID.fullmatch(given) else new_id()
+        self.traceparent = headers.get("traceparent", "")
         self.origin: str | None = None
         self.status: int | None = None
 
@@ -117,7 +131,13 @@ class _Exchange:
         took_s = time.perf_counter() - self._began
         method = bounded(self._scope["method"], metrics.METHODS)
         status = f"{(self.status or 500) // 100}xx"
-        metrics.CALLS.labels(method, _route(self._scope), status).observe(took_s)
+        route = _route(self._scope)
+        metrics.CALLS.labels(method, route, status).observe(took_s)
+        tracing.name(
+            f"{method} {route}", http__route=route, http__response__status_code=self.status or 500
+        )
+        if status == "5xx":
+            tracing.fail()
         # The path without its query: nothing of what a caller typed stands in a log.
         level = "debug" if self._scope["path"] in PROBES or self._of_web_client() else "info"
         getattr(_log, level)(

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+import structlog
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
@@ -130,6 +131,7 @@ def _user(answer: UserAnswer) -> Endpoint:
         except Refused:
             await limits.admit(by_address)  # trying tokens costs as much as using one
             raise
+        structlog.contextvars.bind_contextvars(user_id=user_id)
         # Any authenticated call is a sign of life.
         sign_of_life = parts.presence.renewing([user_id])
         await limits.admit(limits.of_user(user_id), by_address, besides=[sign_of_life])

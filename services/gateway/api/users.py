@@ -1,6 +1,7 @@
 """Registering, the caller's own profile, and tokens."""
 
 import msgspec
+import structlog
 from msgspec import UNSET, Struct, UnsetType
 from starlette.responses import Response
 
@@ -74,6 +75,7 @@ async def register(call: Call) -> Response:
     _check_relay(given.relay_only, parts.settings)
     natives, practices = checked(given.native_languages, given.practice_languages)
     user_id, token_id = UserId(new_id()), TokenId(new_id())
+    structlog.contextvars.bind_contextvars(user_id=user_id)
     profile = await parts.asker.ask(
         RegisterUser(
             user_id=user_id,

@@ -15,6 +15,7 @@ from services.gateway.realtime.doorbell import ring, ring_relayed
 from services.gateway.realtime.presence import Presence, milliseconds
 from services.gateway.realtime.settings import RealtimeSettings
 from services.gateway.realtime.streams import forgetting
+from shared import tracing
 from shared.domain import UserState
 from shared.identifiers import ConnectionId, UserId
 from shared.memory import Command, Memory, Script, Value, command
@@ -35,13 +36,15 @@ def card_key(user_id: UserId) -> str:
 
 
 class Card(Struct, frozen=True):
-    """`state` is None when only an owner is known yet, or the user is erased."""
+    """`state` is None when only an owner is known yet, or the user is erased. `trace` is the
+    traceparent of what changed it, "" if nobody traces."""
 
     version: int
     state: UserState | None
     gateway: str
     connection: ConnectionId
     erased: bool
+    trace: str = ""
 
 
 class Taken(Struct, frozen=True):
@@ -91,7 +94,7 @@ class Cards:
         """
         states = (state, *more)
         for one in states:
-            self._connections.offer(one)
+            self._connections.offer(one, tracing.carried())
         commands = [self._telling(one) for one in states]
         if watched := [one.user.id for one in states if something_open(one)]:
             commands.append(self._presence.watching(watched))
@@ -111,7 +114,7 @@ class Cards:
 
     async def read_many(self, user_ids: Sequence[UserId]) -> list[Card | None]:
         """The cards of these users, in order, in one round trip; None where there is none."""
-        fields = ("version", "state", "gateway", "connection", "erased")
+        fields = ("version", "state", "gateway", "connection", "erased", "trace")
         answers = await self._memory.run(
             [command("HMGET", card_key(user_id), *fields) for user_id in user_ids]
         )
@@ -186,7 +189,8 @@ class Cards:
 
     def _telling(self, state: UserState) -> Command:
         body = b"" if state.erased else _encoder.encode(state)
-        return _tell.call([card_key(state.user.id)], [state.version, body, self._lifetime_ms])
+        arguments: list[Value] = [state.version, body, self._lifetime_ms, tracing.carried()]
+        return _tell.call([card_key(state.user.id)], arguments)
 
     def _ring(self, gateway: str, user_id: UserId) -> Command:
         return ring(gateway, user_id, self._doorbell_length_max)
@@ -207,7 +211,7 @@ def _state(body: bytes | None) -> UserState | None:
 
 
 def _card(answer: Sequence[bytes | None]) -> Card | None:
-    version, state, gateway, connection, erased = answer
+    version, state, gateway, connection, erased, trace = answer
     if version is None and connection is None:
         return None
     return Card(
@@ -216,4 +220,5 @@ def _card(answer: Sequence[bytes | None]) -> Card | None:
         (gateway or b"").decode(),
         ConnectionId((connection or b"").decode()),
         erased is not None,
+        (trace or b"").decode(),
     )

@@ -26,7 +26,8 @@ class Peer(Struct, frozen=True):
 class Connection:
     """A socket whose user is known. Whoever has news leaves it here; its writer picks it up.
 
-    `latest` is the newest state heard of; states only ever grow in version. `last_offset` is what
+    `latest` is the newest state heard of, `trace` the traceparent of what changed it; states only
+    ever grow in version. `last_offset` is what
     its client says to have heard last of the relay, `offset` what its listener sent last.
     """
 
@@ -34,6 +35,7 @@ class Connection:
         self.id = id
         self.user_id = user_id
         self.latest: UserState | None = None
+        self.trace = ""
         self.welcomed = False
         self.welcome_due = False
         self.welcome_id: str | None = None
@@ -54,10 +56,10 @@ class Connection:
             raise Refused("unknown-session", detail, {"session_id": session_id[:ECHO_LENGTH_MAX]})
         return session
 
-    def offer(self, state: UserState) -> None:
+    def offer(self, state: UserState, trace: str = "") -> None:
         """A state, perhaps newer than the latest; older ones are ignored."""
         if self.latest is None or state.version > self.latest.version:
-            self.latest = state
+            self.latest, self.trace = state, trace
             self._news.set()
 
     def welcome_afresh(self, id: str | None = None, last_offset: str | None = None) -> None:
@@ -140,10 +142,10 @@ class Connections:
         if self._by_user.get(connection.user_id) is connection:
             del self._by_user[connection.user_id]
 
-    def offer(self, state: UserState) -> bool:
+    def offer(self, state: UserState, trace: str = "") -> bool:
         """Whether this user's socket is here; if so it is woken."""
         connection = self._by_user.get(state.user.id)
         if connection is None:
             return False
-        connection.offer(state)
+        connection.offer(state, trace)
         return True

@@ -21,6 +21,7 @@ from services.gateway.realtime.protocol import (
     SessionLeave,
 )
 from services.gateway.realtime.settings import RealtimeSettings
+from shared import tracing
 from shared.domain import LiveSession
 from shared.errors import Unavailable
 from shared.events import (
@@ -38,10 +39,11 @@ _outage = Seldom(structlog.get_logger())
 
 
 class Said(Struct, frozen=True):
-    """A frame, and the event that it becomes."""
+    """A frame, the event that it becomes, and the trace that begins with it."""
 
     frame: Participation
     event: AnyEvent
+    trace: str
 
 
 class Participant:
@@ -70,7 +72,13 @@ class Participant:
         session = self._connection.live(said.session_id)
         if len(self._waiting) >= self._waiting_max:
             raise Unavailable("rabbitmq")
-        self._waiting.append(Said(said, _event(said, self._connection, session)))
+        with tracing.began(
+            f"hear {said.__struct_config__.tag}",
+            parley__correlation_id=session.request_id,
+            parley__user_id=self._connection.user_id,
+        ):
+            event = _event(said, self._connection, session)
+            self._waiting.append(Said(said, event, tracing.carried()))
         if not self._publishing:
             # An idle socket has no task for this: most of its life nothing is said.
             self._publishing = True
@@ -80,7 +88,8 @@ class Participant:
         while self._waiting:
             said = self._waiting[0]
             try:
-                await self._publisher.publish(said.event)
+                with tracing.continued(said.trace):
+                    await self._publisher.publish(said.event)
             except Unavailable as error:
                 self._give_up(error)
             else:

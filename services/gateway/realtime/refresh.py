@@ -51,7 +51,7 @@ class Refresh:
             elif card.connection > connection.id:
                 connection.end(REPLACED)
             elif card.state is not None:
-                connection.offer(card.state)
+                connection.offer(card.state, card.trace)
         await self._peers.look(here)
 
     async def keep_cards(self) -> None:

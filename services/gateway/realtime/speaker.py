@@ -88,7 +88,7 @@ class Speaker:
             try:
                 refusals = await self._relay.pass_on(self._connection, partner, sayings)
             except Unavailable as error:
-                _log.warning("relay.unavailable", user_id=self._connection.user_id)
+                _log.warning("relay.unavailable")
                 for one in sayings:
                     metrics.RELAYED.labels(one.frame.__struct_config__.tag, "unavailable").inc()
                     self._connection.say(unavailable(one.frame, error))

@@ -94,6 +94,7 @@ class Sockets:
             self.count -= 1
             metrics.SOCKETS.dec()
             metrics.CLOSED.labels(_shown(wire.code)).inc()
+            _log.info("socket.closed", code=wire.code)
 
     async def leave(self) -> None:
         """Turn newcomers away and say goodbye to everybody, in batches over `drain_s`."""
@@ -139,9 +140,12 @@ class Sockets:
 
     async def _converse(self, websocket: WebSocket, wire: Wire) -> Ending:
         """How the conversation ended. The connection's id is minted at accept: later is greater."""
-        id = ConnectionId(new_id())
+        id = wire.correlation_id = ConnectionId(new_id())
+        structlog.contextvars.bind_contextvars(correlation_id=id)
         try:
             introduced = await self._introductions.hear(websocket, wire)
+            structlog.contextvars.bind_contextvars(user_id=introduced.user_id)
+            _log.info("socket.opened")
             connection = Connection(id, introduced.user_id, self._settings.frames_waiting_max)
             if not self._connections.add(connection):
                 return self._goodbye()
@@ -184,14 +188,14 @@ class Sockets:
             await self._ways.peers.look([connection])
             await self._ways.peers.changed(connection)
         except Unavailable:
-            _log.debug("socket.peer_not_seen", connection=connection.id)
+            _log.debug("socket.peer_not_seen")
 
     async def _release(self, connection: Connection) -> None:
         try:
             if await self._cards.release(connection):
                 await self._ways.peers.changed(connection)
         except Unavailable:
-            _log.debug("socket.not_released", connection=connection.id)
+            _log.debug("socket.not_released")
 
 
 def _shown(code: int | None) -> str:

@@ -8,6 +8,7 @@ import asyncio
 from collections.abc import Callable
 from typing import Any
 
+from msgspec.structs import replace
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.exceptions import PayloadTooBig
@@ -16,7 +17,7 @@ from websockets.http11 import Request
 
 from services.gateway import metrics
 from services.gateway.realtime.endings import Ending
-from services.gateway.realtime.protocol import CloseCode, ServerFrame, encode
+from services.gateway.realtime.protocol import CloseCode, Error, ServerFrame, encode
 
 EVICT = "parley.evict"
 # What an evicted or failing client gets to read its close frame in, and to echo it.
@@ -85,12 +86,14 @@ class Gone(Exception):
 class Wire:
     """An accepted WebSocket. `send_timeout_s` is how long one frame may wait for a slow reader.
 
+    Error frames name `correlation_id`, as the socket's lines in the log do.
     `code` is the close code that either side gave first, None while it is open or if neither did.
     """
 
     def __init__(self, websocket: WebSocket, send_timeout_s: float) -> None:
         self._websocket = websocket
         self._send_timeout_s = send_timeout_s
+        self.correlation_id: str | None = None
         self._evict: Callable[[CloseCode, str], None] | None = None
         self.code: int | None = None
         extension = websocket.scope.get("extensions", {}).get(EVICT)
@@ -112,6 +115,8 @@ class Wire:
     async def send(self, frame: ServerFrame) -> None:
         """Raises `Gone`; a client that does not read for the time-out is evicted."""
         metrics.SAID.labels(frame.__struct_config__.tag).inc()
+        if isinstance(frame, Error):
+            frame = replace(frame, correlation_id=self.correlation_id)
         await self._within(self._websocket.send_text(encode(frame)))
 
     async def close(self, ending: Ending) -> None:

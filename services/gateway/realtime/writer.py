@@ -15,10 +15,12 @@ from services.gateway.realtime.protocol import (
     MatchWaiting,
     PeerAway,
     PeerBack,
+    StateFrame,
     Welcome,
 )
 from services.gateway.realtime.settings import RealtimeSettings
 from services.gateway.realtime.wire import Wire
+from shared import tracing
 from shared.domain import LiveSession, PendingRequest, UserState
 from shared.identifiers import SessionId
 
@@ -87,7 +89,7 @@ class Writer:
 
     async def _tell_state(self) -> None:
         connection, before = self._connection, self._told
-        after = connection.latest
+        after, trace = connection.latest, connection.trace
         if after is None:
             return
         if after.erased:
@@ -104,6 +106,17 @@ class Writer:
         elif _session_id(before) != _session_id(after):
             self._told_away = False
         for frame in difference or ():
+            await self._send_traced(frame, after.version, trace)
+
+    async def _send_traced(self, frame: StateFrame, version: int, trace: str) -> None:
+        """Where what somebody asked for ends: with those who hear of it."""
+        with tracing.span(
+            f"send {frame.__struct_config__.tag}",
+            tracing.PRODUCER,
+            trace,
+            parley__user_id=self._connection.user_id,
+            parley__version=version,
+        ):
             await self._wire.send(frame)
 
     async def _welcome(

@@ -19,7 +19,7 @@ if owner <= ARGV[1] then
   taken = 1
 end
 if tonumber(ARGV[3]) > tonumber(known[3] or '-1') then
-  redis.call('HSET', KEYS[1], 'version', ARGV[3], 'state', ARGV[4])
+  redis.call('HSET', KEYS[1], 'version', ARGV[3], 'state', ARGV[4], 'trace', '')
 end
 redis.call('PEXPIRE', KEYS[1], ARGV[5])
 local present = redis.call('HMGET', KEYS[1], 'version', 'state')

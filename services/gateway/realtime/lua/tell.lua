@@ -3,6 +3,7 @@
 -- ARGV[1]  version of the state
 -- ARGV[2]  the state, JSON; empty: the user is erased, keep the version alone
 -- ARGV[3]  how long the card lives, ms
+-- ARGV[4]  the traceparent of what changed it, or ''
 -- Returns  {1 newer | 0 equal | -1 older, gateway or '', connection or ''}
 local known = redis.call('HMGET', KEYS[1], 'version', 'gateway', 'connection')
 local version = tonumber(ARGV[1])
@@ -15,7 +16,7 @@ if verdict == 1 then
     redis.call('DEL', KEYS[1])
     redis.call('HSET', KEYS[1], 'version', ARGV[1], 'erased', '1')
   else
-    redis.call('HSET', KEYS[1], 'version', ARGV[1], 'state', ARGV[2])
+    redis.call('HSET', KEYS[1], 'version', ARGV[1], 'state', ARGV[2], 'trace', ARGV[4])
   end
 end
 redis.call('PEXPIRE', KEYS[1], ARGV[3])

@@ -215,12 +215,14 @@ AboutName = Annotated[str, Meta(extra_json_schema={"enum": ABOUT})]
 
 
 class Error(Frame, frozen=True, kw_only=True, tag="error", omit_defaults=True):
-    """What was said cannot be done. `code` is stable, `message` is for people."""
+    """What was said cannot be done. `code` is stable, `message` is for people, `correlation_id`
+    for whoever looks into the logs: it is the socket's."""
 
     code: ErrorCode
     message: str
     about: dict[AboutName, str] | None = None
     id: str | None = None
+    correlation_id: str | None = None
 
 
 class GoodbyeAction(enum.StrEnum):

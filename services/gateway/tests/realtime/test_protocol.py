@@ -162,7 +162,9 @@ def server_frames() -> dict[str, ServerFrame]:
     peer = (PeerAway(session_id=SESSION), PeerBack(session_id=SESSION))
     ice = Ice(session_id=SESSION, ice=ICE, id="10")
     more: tuple[ServerFrame, ...] = (Pong(id="2"), waiting, *peer, ice, error, goodbye)
-    return told() | relayed() | {tag(frame): frame for frame in more}
+    logged = replace(error, correlation_id="01935000-0000-7000-8000-0000000000f1")
+    by_tag = {tag(frame): frame for frame in more}
+    return told() | relayed() | by_tag | {"error@logged": logged}
 
 
 def test_every_frame_has_a_sample() -> None:
