@@ -18,7 +18,7 @@ export function chatPanel(app, name) {
   const form = writing(parley);
   const drawer = openable(form.input, () => update());
   const badge = h("span", { class: "badge", hidden: true });
-  drawer.toggle.append(badge);
+  drawer.toggle.append(" ", badge);
   drawer.node.append(empty, messages.node, fault, form.node);
   let seen = parley.chat.length;
 

@@ -5,7 +5,7 @@ import { t } from "./i18n.js";
 import { findLanguages } from "./languages.js";
 
 /**
- * `taken(code)` is why a language cannot be chosen (a text) or null, `onpick(code)` gets the choice.
+ * `taken(code)` is why a language cannot be chosen (a text) or null, `onpick(code)` gets it.
  * Returns `{node, input}`.
  */
 export function languageCombobox({ label, hint, taken, onpick }) {
@@ -71,7 +71,9 @@ class Combobox {
         onclick: () => this.#pick({ code, reason }),
       },
       h("span", {}, shown),
+      own && " ",
       own && h("span", { class: "own-name", lang: code, dir: direction }, own),
+      reason && " ",
       reason && h("span", { class: "reason" }, reason),
     );
     return { code, reason, node };

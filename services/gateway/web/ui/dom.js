@@ -3,7 +3,7 @@
 const SVG = "http://www.w3.org/2000/svg";
 let serial = 0;
 
-/** An element; `on…` functions are listeners, `true` is an empty attribute, null and false none. */
+/** An element; `on…` are listeners, `true` is an empty attribute, null and false are none. */
 export function h(tag, attributes = {}, ...children) {
   return fill(document.createElement(tag), attributes, children);
 }
@@ -47,6 +47,37 @@ export function freshId(prefix) {
 /** A decorative picture, drawn by the style sheet in the colour of the text. */
 export function icon(name) {
   return h("span", { class: `icon icon-${name}`, "aria-hidden": "true" });
+}
+
+// All there are: drawn once unseen, so that each is there when it is needed, also offline.
+const PICTURES = [
+  "home",
+  "history",
+  "settings",
+  "globe",
+  "search",
+  "microphone",
+  "microphone-off",
+  "call",
+  "hang-up",
+  "text",
+  "send",
+  "speaker",
+  "bell",
+  "flag",
+  "block",
+  "close",
+  "retry",
+  "offline",
+  "hand",
+  "clock",
+  "tabs",
+  "key",
+  "parley",
+];
+
+export function allIcons() {
+  return h("div", { class: "unseen", "aria-hidden": "true" }, ...PICTURES.map(icon));
 }
 
 /** A button with a text and perhaps a picture. `kind`: primary, quiet, danger or plain. */

@@ -116,6 +116,7 @@ function ratingForm(app, session) {
     const given = () => app.parley.feedback(session.session_id, { rating, ...more });
     if (!(await problem.attempt(given))) return;
     session.rating = rating;
+    app.journey.keepRating(session.session_id, rating);
     thank();
     thanks.focus();
   }
@@ -126,6 +127,7 @@ function ratingForm(app, session) {
   }
 
   const card = h("div", { class: "card" }, form);
+  session.rating ??= app.journey.ratingOf(session.session_id);
   if (session.rating) thank();
   return card;
 }

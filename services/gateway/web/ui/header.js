@@ -32,7 +32,12 @@ function languageSwitch(app) {
     h("option", { value: code, lang: code, dir: direction }, name),
   );
   const chosen = async () => {
-    await speak(select.value);
+    try {
+      await speak(select.value);
+    } catch {
+      select.value = spoken();
+      return app.announce(t("problem.offline"), { urgent: true });
+    }
     keep(select.value);
     app.shell.redraw();
     document.querySelector("header select").focus();

@@ -55,8 +55,10 @@ function talkRow(app, session) {
       "span",
       { class: "talk-text" },
       h("span", { class: "name" }, h("bdi", {}, name)),
+      " ",
       h("span", { class: "hint" }, facts),
     ),
+    " ",
     session.rating
       ? h("span", { class: "stars" }, t("history.rating", { rating: session.rating }))
       : null,

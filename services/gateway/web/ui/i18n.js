@@ -19,7 +19,7 @@ let texts = {};
 let plurals = new Intl.PluralRules("en");
 const formats = new Map();
 
-/** The catalogue somebody chose, else the first of the browser's languages there is, else English. */
+/** The catalogue somebody chose, else the first of the browser's languages, else English. */
 export function preferred(storage = localStorage, wanted = navigator.languages) {
   const codes = [storage.getItem(KEPT), ...wanted].map((tag) => tag?.split("-")[0]);
   const code = codes.find((one) => CATALOGUES.some((catalogue) => catalogue.code === one));

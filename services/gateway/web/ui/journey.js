@@ -4,6 +4,7 @@ import { outcomeOf, stepOf } from "./steps.js";
 
 const WATCHED = "parley.watched";
 const PARTNER = "parley.partner";
+const RATED = "parley.rated";
 
 /** Says "change" whenever the step or anything shown in it may be another. */
 export class Journey extends EventTarget {
@@ -56,6 +57,16 @@ export class Journey extends EventTarget {
   /** What this page knows of the session it saw last: `{session_id, partner, …}` or null. */
   get lastSeen() {
     return this.#read(PARTNER);
+  }
+
+  /** What this page gave a session lately, or undefined. */
+  ratingOf(sessionId) {
+    const last = this.#read(RATED);
+    return last?.session_id === sessionId ? last.rating : undefined;
+  }
+
+  keepRating(session_id, rating) {
+    this.#keep(RATED, { session_id, rating });
   }
 
   open(page, talk = null) {

@@ -13,6 +13,7 @@ export function languageLabel(tag) {
     "span",
     { class: "language" },
     h("span", {}, shown),
+    same ? null : " ",
     same ? null : h("span", { class: "own-name", lang: own.code, dir: own.direction }, own.name),
   );
 }
@@ -57,5 +58,5 @@ export function partnerCard(partner) {
 }
 
 function practised({ language, level }) {
-  return h("span", {}, languageLabel(language), h("span", { class: "level" }, level));
+  return h("span", {}, languageLabel(language), " ", h("span", { class: "level" }, level));
 }

@@ -1,6 +1,6 @@
 /** The frame around the steps: header, banner, live regions; shows the step there is. */
 
-import { h, say, set } from "./dom.js";
+import { allIcons, h, say, set } from "./dom.js";
 import { t } from "./i18n.js";
 import { header } from "./header.js";
 import { linkBanner } from "./banner.js";
@@ -23,6 +23,7 @@ export class Shell {
     for (const gesture of ["pointerdown", "keydown"])
       addEventListener(gesture, () => (this.#calm = false), { once: true });
     new Worker(new URL("./ticker.js", import.meta.url)).onmessage = () => this.render();
+    document.body.append(allIcons());
     this.redraw();
   }
 

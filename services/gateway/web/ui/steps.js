@@ -32,7 +32,7 @@ function liveStep(session, phase) {
   return session.status === "active" ? "call" : "connecting";
 }
 
-/** How what was watched ended: `{step, session?, request?}`, or null if there is nothing to tell. */
+/** How what was watched ended: `{step, session?, request?}`; null: there is nothing to tell. */
 export function outcomeOf(state, watched) {
   if (!watched || state.request || state.session) return null;
   const { lastRequest: request, lastSession: session } = state;
