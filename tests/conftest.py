@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.e2e.client import untrue
 from tests.e2e.stack import Shape, Stack, Stacks
 from tests.e2e.stack import stacks as running_stacks
 from tests.e2e.stores import Servers
@@ -29,6 +30,14 @@ def stacks(
 def stack(stacks: Stacks) -> Stack:
     """Two replicas of each service, used by the tests before; people tidy up after themselves."""
     return stacks.use(Shape())
+
+
+@pytest.fixture(autouse=True)
+def _contract() -> Iterator[None]:
+    """Nobody hears a frame that is not in the contract."""
+    yield
+    heard, untrue[:] = list(untrue), []
+    assert heard == []
 
 
 @pytest.hookimpl(wrapper=True)

@@ -14,11 +14,17 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake
 from websockets.typing import Subprotocol
 
+from contracts import checking
+
 SUBPROTOCOL = Subprotocol("parley.v1")
 INSIST_S = 60.0
 # What sessions away, and a proxy before a gateway that has just gone, answer.
 UNAVAILABLE = (502, 503)
 BACKOFF_S = (0.05, 0.1, 0.2, 0.5, 1.0)
+
+
+untrue: list[str] = []
+"""Frames that are in no contract; the test during which they came fails."""
 
 
 class Frame(Struct, frozen=True):
@@ -90,7 +96,11 @@ class Person:
         if key:
             headers["Idempotency-Key"] = key
         url = f"{self.gateways[gateway % len(self.gateways)]}/api/v1{path}"
-        return await self.http.request(method, url, json=body, headers=headers)
+        answer = await self.http.request(method, url, json=body, headers=headers)
+        kind, status = answer.headers.get("content-type", ""), answer.status_code
+        contract = checking.http()
+        contract.check_answer(method, answer.url.path, status, kind, answer.content)
+        return answer
 
     async def try_call(
         self, method: str, path: str, body: Any = None, *, key: str = "", gateway: int = 0
@@ -191,6 +201,7 @@ class Person:
                 await socket.send(msgspec.json.encode(hello).decode())
                 async for message in socket:
                     body = msgspec.json.decode(message, type=dict[str, Any])
+                    self._compare(body)
                     self.frames.append(Frame(time.monotonic(), attempt, body))
                     if body["type"] == "match.found":
                         self._place = {"last_offset": "0-0"}
@@ -202,6 +213,12 @@ class Person:
             finally:
                 self.socket = None
         self.close_codes.append(socket.close_code or 1006)
+
+    def _compare(self, body: dict[str, Any]) -> None:
+        try:
+            checking.check_frame(body)
+        except checking.Untrue as error:
+            untrue.append(f"{self.name} heard {body}: {error}")
 
     # What was heard
 

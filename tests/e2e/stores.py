@@ -13,6 +13,8 @@ import asyncpg
 import redis.asyncio
 from msgspec import Struct
 
+from tests.e2e import witness
+
 T = TypeVar("T")
 Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 
@@ -54,8 +56,16 @@ class Stores:
         _run(self._make_empty())
 
     def drop(self) -> None:
-        """The database goes; queues and keys are left for whoever comes next to clear."""
-        _run(self._administer(f"DROP DATABASE IF EXISTS {self.database} WITH (FORCE)"))
+        """The database goes; queues and keys are left for whoever comes next to clear.
+
+        Fails if an event was published that is not in the contract.
+        """
+        _run(self._drop())
+
+    async def _drop(self) -> None:
+        await self._administer(f"DROP DATABASE IF EXISTS {self.database} WITH (FORCE)")
+        async with self.channel() as channel:
+            await witness.testify(channel)
 
     async def _make_empty(self) -> None:
         await self._administer(f"CREATE DATABASE {self.database} TEMPLATE {self.servers.template}")
@@ -66,6 +76,7 @@ class Stores:
                 await channel.queue_delete(queue)
             for exchange in EXCHANGES:
                 await channel.exchange_delete(exchange)
+            await witness.listen(channel)
 
     async def _administer(self, statement: str) -> None:
         connection: Connection = await asyncpg.connect(self.servers.postgres_url)

@@ -8,6 +8,7 @@ from typing import Any
 from msgspec import Struct
 from playwright.async_api import ConsoleMessage, Locator, Page, Response, WebSocket, expect
 
+from contracts.checking import Untrue, check_frame
 from shared.testing import eventually
 
 # Two busy cores, two browsers and a stack: what takes a tenth of this elsewhere.
@@ -188,6 +189,10 @@ class Visitor:
 
         def receive(message: str | bytes) -> None:
             body = json.loads(message)
+            try:
+                check_frame(body)
+            except Untrue as error:
+                self.faults.append(f"{self.name}: {error}")
             self.frames.append(Heard(number, time.monotonic(), body))
 
         socket.on("framereceived", receive)
