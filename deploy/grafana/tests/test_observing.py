@@ -13,6 +13,7 @@ import services.sessions.app
 import shared.runner
 from deploy.grafana import build
 from deploy.grafana.boards import BOARDS
+from deploy.grafana.panels import Board
 from deploy.local.supervision import ROOT
 from shared.metrics import REGISTRY
 
@@ -56,7 +57,7 @@ def drawn() -> set[str]:
 
 
 @pytest.mark.parametrize("board", BOARDS, ids=lambda board: str(board.name))
-def test_a_dashboard_is_as_its_board_says(board: build.Board) -> None:
+def test_a_dashboard_is_as_its_board_says(board: Board) -> None:
     assert build.path(board).read_text() == build.written(board), "make dashboards"
 
 
