@@ -30,6 +30,11 @@ export function signup(app) {
     intro,
     h("div", { class: "card" }, about, form.node),
   );
-  // Whoever switches the language of the page keeps what was entered.
-  return { heading: top, node, close: () => (app.draft = form.read()) };
+  /** Who switches the language of the page keeps what was entered; who comes after somebody else
+   * does not see theirs. */
+  function close() {
+    app.draft = app.parley.signedIn ? null : form.read();
+  }
+
+  return { heading: top, node, close };
 }
