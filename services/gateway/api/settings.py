@@ -11,12 +11,14 @@ DEVELOPMENT_SECRET = "parley-development-secret-never-for-production"
 # RFC 7518 section 3.2: an HS256 key is at least as long as the hash, 256 bits.
 SECRET_BYTES_MIN = 32
 TURN_SECRETS_MAX = 2
+JWT_SECRETS_MAX = 2
 
 
 class ApiSettings(CommonSettings, frozen=True, kw_only=True):
     """Defaults suit development; `PARLEY_ENV=production` refuses the development secret."""
 
-    jwt_secret: str = DEVELOPMENT_SECRET
+    # Two while the secret is changed: the first signs, both are believed.
+    jwt_secret: tuple[str, ...] = (DEVELOPMENT_SECRET,)
     # Stolen access tokens can't be revoked: a quarter of an hour bounds the harm.
     access_token_lifetime_s: Seconds = Seconds(15 * 60)
     # Somebody who practises once a month stays signed in.
@@ -70,12 +72,7 @@ class ApiSettings(CommonSettings, frozen=True, kw_only=True):
         if self.parley_env not in ENVIRONMENTS:
             # "prod" taken for development would accept the secret that everybody knows.
             raise SettingsError(f"PARLEY_ENV: expected one of {', '.join(ENVIRONMENTS)}")
-        if len(self.jwt_secret.encode()) < SECRET_BYTES_MIN:
-            raise SettingsError(f"JWT_SECRET: expected at least {SECRET_BYTES_MIN} bytes")
-        if self.is_production and self.jwt_secret == DEVELOPMENT_SECRET:
-            raise SettingsError(
-                "JWT_SECRET: expected a secret of your own when PARLEY_ENV=production"
-            )
+        _check_secrets(self)
         for origin in self.allowed_origins:
             _check_origin(origin)
         for network in self.trusted_proxies:
@@ -86,6 +83,16 @@ class ApiSettings(CommonSettings, frozen=True, kw_only=True):
     def can_relay(self) -> bool:
         """Whether a call can be led past its two browsers' addresses."""
         return bool(self.turn_urls)
+
+
+def _check_secrets(settings: ApiSettings) -> None:
+    secrets = settings.jwt_secret
+    if not 1 <= len(secrets) <= JWT_SECRETS_MAX:
+        raise SettingsError("JWT_SECRET: expected one secret, or the new and the old one")
+    if any(len(secret.encode()) < SECRET_BYTES_MIN for secret in secrets):
+        raise SettingsError(f"JWT_SECRET: expected at least {SECRET_BYTES_MIN} bytes each")
+    if settings.is_production and DEVELOPMENT_SECRET in secrets:
+        raise SettingsError("JWT_SECRET: expected a secret of your own when PARLEY_ENV=production")
 
 
 def _check_origin(origin: str) -> None:

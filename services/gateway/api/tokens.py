@@ -19,7 +19,7 @@ class Tokens:
     """Issues and reads tokens. An access token is never taken for a refresh token or vice versa."""
 
     def __init__(self, settings: ApiSettings, clock: Callable[[], float] = time.time) -> None:
-        self._secret = settings.jwt_secret
+        self._secrets = settings.jwt_secret
         self._leeway_s = settings.token_leeway_s
         self._clock = clock
         self.access_lifetime_s = int(settings.access_token_lifetime_s)
@@ -51,26 +51,19 @@ class Tokens:
             "exp": now + lifetime_s,
             **more,
         }
-        return jwt.encode(claims, self._secret, ALGORITHM)
+        return jwt.encode(claims, self._secrets[0], ALGORITHM)
 
     def _read(self, kind: str, token: str, *more: str) -> dict[str, Any]:
-        # The times are checked here against the injected clock, the rest by the library.
-        try:
-            claims: dict[str, Any] = jwt.decode(
-                token,
-                self._secret,
-                algorithms=[ALGORITHM],
-                audience=AUDIENCE,
-                issuer=ISSUER,
-                options={
-                    "require": ["sub", "iat", "exp", *more],
-                    "verify_exp": False,
-                    "verify_iat": False,
-                    "verify_nbf": False,
-                },
-            )
-        except jwt.PyJWTError:
-            raise Refused("invalid-token", "The token is not one of ours.") from None
+        for secret in self._secrets:
+            try:
+                claims = _decoded(token, secret, *more)
+                break
+            except jwt.InvalidSignatureError:
+                continue  # Perhaps it was signed before the secret was changed.
+            except jwt.PyJWTError:
+                raise _not_ours() from None
+        else:
+            raise _not_ours()
         if claims.get("typ") != kind:
             raise Refused("invalid-token", f"This call takes a token of the other kind: {kind}.")
         self._check_times(claims)
@@ -84,3 +77,25 @@ class Tokens:
             raise Refused("invalid-token", "The token is from the future.")
         if claims["exp"] + self._leeway_s <= now:
             raise Refused("expired-token", "The token has expired; get a fresh one.")
+
+
+def _decoded(token: str, secret: str, *more: str) -> dict[str, Any]:
+    """Raises `PyJWTError`. The times are left to the caller, who is told the time."""
+    claims: dict[str, Any] = jwt.decode(
+        token,
+        secret,
+        algorithms=[ALGORITHM],
+        audience=AUDIENCE,
+        issuer=ISSUER,
+        options={
+            "require": ["sub", "iat", "exp", *more],
+            "verify_exp": False,
+            "verify_iat": False,
+            "verify_nbf": False,
+        },
+    )
+    return claims
+
+
+def _not_ours() -> Refused:
+    return Refused("invalid-token", "The token is not one of ours.")

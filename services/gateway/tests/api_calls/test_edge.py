@@ -15,7 +15,7 @@ PREFLIGHT = {
     "Access-Control-Request-Headers": "authorization",
 }
 PRODUCTION = ApiSettings(
-    parley_env="production", jwt_secret="s" * 32, allowed_origins=("https://parley.example",)
+    parley_env="production", jwt_secret=("s" * 32,), allowed_origins=("https://parley.example",)
 )
 
 

@@ -129,3 +129,28 @@ def test_a_secret_that_is_being_changed_is_read_as_two() -> None:
     settings = load(ApiSettings, {"TURN_URLS": urls, "TURN_SECRET": "new,old"})
     assert settings.can_relay and settings.turn_secret == ("new", "old")
     assert not load(ApiSettings, {}).can_relay
+
+
+def test_a_changed_secret_signs_and_the_former_one_is_still_believed(clock: Clock) -> None:
+    old, new = "o" * 32, "n" * 32
+    before = Tokens(ApiSettings(jwt_secret=(old,)), clock)
+    meanwhile = Tokens(ApiSettings(jwt_secret=(new, old)), clock)
+    after = Tokens(ApiSettings(jwt_secret=(new,)), clock)
+    held = before.issue_access(USER)
+    assert meanwhile.read_access(held) == USER
+    fresh = meanwhile.issue_access(USER)
+    assert after.read_access(fresh) == USER
+    assert refusal(after.read_access, held) == "invalid-token"
+    assert refusal(before.read_access, fresh) == "invalid-token"
+
+
+@pytest.mark.parametrize("secrets", ["n" * 32 + ",short", ",".join(c * 32 for c in "abc")])
+def test_two_whole_secrets_are_the_most(secrets: str) -> None:
+    with pytest.raises(SettingsError, match="JWT_SECRET"):
+        load(ApiSettings, {"JWT_SECRET": secrets})
+
+
+def test_the_development_secret_is_not_believed_in_production_beside_another() -> None:
+    environ = {"JWT_SECRET": f"{'n' * 32},{DEVELOPMENT_SECRET}", "PARLEY_ENV": "production"}
+    with pytest.raises(SettingsError, match="your own"):
+        load(ApiSettings, environ)
