@@ -128,6 +128,16 @@ def test_the_build_fetches_nothing_but_its_base_and_packages_by_their_hash() -> 
     assert not re.search(r"apt-get|curl|wget|ADD ", text)
 
 
+def test_bytecode_depends_on_its_source_alone() -> None:
+    """Not on when its source was unpacked, as what pip compiles does."""
+    text = (DEPLOY / "Dockerfile").read_text()
+    installs, compiles = re.findall("pip install.*", text), re.findall("compileall.*", text)
+    assert len(installs) == 2 and all("--no-compile" in line for line in installs)
+    assert len(compiles) == 2
+    assert all(" -f --invalidation-mode unchecked-hash " in line for line in compiles)
+    assert "PYTHONHASHSEED=0" in text
+
+
 @pytest.mark.parametrize("lock", ["gateway", "matcher", "sessions"])
 def test_what_migrates_is_in_no_service(lock: str) -> None:
     assert "dbmate" not in (ROOT / "requirements" / f"{lock}.txt").read_text()
