@@ -31,7 +31,7 @@ def up() -> int:
         why = usable(stack)
         if why is None:
             return up_compose(stack)
-        if used or asked:
+        if used or asked or os.environ.get("PROFILES"):  # The local stack has none.
             raise ServerFailed(why)
         say(f"{why}: the local stack instead (STACK=compose insists on containers)")
     choice.remember("local")

@@ -166,8 +166,11 @@ def test_where_no_engine_answers_the_local_stack_is_taken_and_remembered(caller:
     assert nothing.stderr == "parley: the stack is not up, run: make up\n"
 
 
-def test_who_insists_on_containers_is_told_why_there_are_none(caller: Caller) -> None:
-    up = caller.says("up", STACK="compose")
+@pytest.mark.parametrize("insisting", [{"STACK": "compose"}, {"PROFILES": "observe"}])
+def test_who_insists_on_containers_is_told_why_there_are_none(
+    caller: Caller, insisting: dict[str, str]
+) -> None:
+    up = caller.says("up", **insisting)
     assert up.returncode == 1
     assert up.stderr == "parley: no Docker engine answers\n"
     assert not (caller.directory / "stack").exists()
