@@ -23,7 +23,7 @@ VARIABLE = re.compile(r"\$\{([A-Z_]+)(:[-+])?((?:[^{}]|\$\{[^{}]*\})*)\}")
 # Compose's own, which a production sets beside those of the files.
 COMPOSES_OWN = {"COMPOSE_PROFILES"}
 # Settings that follow from where a container is; the image sets them, or compose.yml must.
-TRACES = {"OTEL_EXPORTER_OTLP_ENDPOINT"}
+TRACES = {"OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_TRACES_SAMPLER", "OTEL_TRACES_SAMPLER_ARG"}
 # coturn and the collector have nothing inside that could ask them.
 WITHOUT_HEALTH_CHECK = {"migrate", "turn", "collector"}
 
