@@ -74,7 +74,7 @@ function keyOf(step, journey) {
 
 /** Each text comes by itself and goes again: two at once are both read, an old one is not found. */
 function announce(role, text) {
-  const said = h("p", {}, text);
+  const said = h("div", {}, text);
   document.querySelector(`#live-${role}`).append(said);
   setTimeout(() => said.remove(), SAID_MS);
 }
