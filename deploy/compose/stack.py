@@ -68,6 +68,8 @@ class Plan:
         names = ("AMQP", "RABBITMQ_MANAGEMENT", "REDIS", "POSTGRES", "PROMETHEUS", "GRAFANA")
         told = {f"{name}_PORT": str(ports + place) for place, name in enumerate(names, 1)}
         told |= {"PORT": str(port)}
+        if self.project != Plan.project:  # Two checkouts must not build each other's images.
+            told["PARLEY_VERSION"] = self.project
         if ports != Choices.ports:  # Else those of the file, which people know.
             told |= {"EDGE_HTTP_PORT": str(ports + 7), "EDGE_HTTPS_PORT": str(ports + 8)}
         told |= {"COMPOSE_PROJECT_NAME": self.project, "COMPOSE_PROFILES": ",".join(self.profiles)}

@@ -101,6 +101,11 @@ def test_what_was_chosen_holds_until_somebody_says_otherwise(tmp_path: Path) -> 
     assert plan.changed_by({"PROFILES": ""}).profiles == ()
 
 
+def test_containers_of_another_name_have_images_of_their_own() -> None:
+    assert Plan("another").environment["PARLEY_VERSION"] == "another"
+    assert "PARLEY_VERSION" not in Plan().environment
+
+
 def test_the_images_to_begin_from_are_those_with_a_version() -> None:
     assert bases((ROOT / "deploy" / "Dockerfile").read_text()) == {"python:3.13-slim"}
 
