@@ -80,6 +80,10 @@ def document(calls: Iterable[Documented]) -> Schema:
                 name: {"description": text, "required": name != REPLAYED, "schema": schema}
                 for name, (text, schema) in HEADERS.items()
             },
+            "x-problems": {
+                code: {"status": status.value, "title": title}
+                for code, (status, title) in PROBLEMS.items()
+            },
             "securitySchemes": {
                 "accessToken": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}
             },

@@ -13,6 +13,8 @@ from starlette.types import Receive, Scope, Send
 
 FILES = Path(__file__).resolve().parents[1] / "web"
 INDEX = "index.html"
+# Whose index is shown without its name.
+FOLDERS = frozenset({"docs"})
 METHODS = ("GET", "HEAD")
 # A file of another kind is not for browsers and is not served.
 TYPES = {
@@ -78,6 +80,8 @@ class WebClient(BaseRoute):
 
     def _file(self, path: str) -> Path | None:
         name = path.removeprefix("/") or INDEX
+        if name in FOLDERS:
+            name = f"{name}/{INDEX}"
         file = self._directory / name
         there = PATH.fullmatch(name) and file.suffix in TYPES and file.is_file()
         return file if there else None

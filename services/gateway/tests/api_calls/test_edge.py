@@ -176,3 +176,18 @@ async def test_a_call_without_a_body_in_time_is_408(make_api: Callable[..., Any]
     headers = {"Content-Type": "application/json"}
     answer = await api.client.post("/api/v1/users", content=never(), headers=headers)
     await api.refused(408, "body-timeout", answer)
+
+
+async def test_the_contract_is_served_and_its_problems_lead_to_their_explanation(api: Any) -> None:
+    served = await api.client.get("/openapi.json")
+    assert served.json()["openapi"] == "3.1.0" and "/api/v1/users" in served.json()["paths"]
+    page = await api.client.get("/docs")
+    assert page.headers["content-type"].startswith("text/html")
+    assert "default-src 'none'" in page.headers["content-security-policy"]
+    explained = await api.client.get("/problems/no-request")
+    assert (explained.status_code, explained.headers["location"]) == (
+        302,
+        "/docs#problem-no-request",
+    )
+    unknown = await api.client.get("/problems/no-such")
+    await api.refused(404, "not-found", unknown)
