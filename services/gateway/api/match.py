@@ -32,7 +32,7 @@ class Wish(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Accepted(Struct, frozen=True, kw_only=True):
-    """The 202. `connected` tells whether a socket of the caller is open to hear of the match."""
+    """The request stands. `connected`: a socket of the caller is open to hear of the match."""
 
     request_id: RequestId
     status: RequestStatus
@@ -69,6 +69,7 @@ _wish = msgspec.json.Decoder(Wish)
     body_required=False,
     idempotent=True,
     headers=(LOCATION, REPLAYED),
+    links={"get_match_request_request_id": {"request_id": "$response.body#/request_id"}},
 )
 async def open_request(call: UserCall) -> Response:
     """Accepted: it ends once, matched, cancelled or expired, and the socket tells. A replay names

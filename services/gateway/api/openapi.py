@@ -146,6 +146,11 @@ def _answers(call: Documented) -> Iterator[tuple[str, Schema]]:
         good = _answer("Done." if kind is None else _first_line(kind), operation.headers)
         if kind is not None:
             good["content"] = {JSON: {"schema": _reference(kind.__name__)}}
+        if operation.links:
+            good["links"] = {
+                name: {"operationId": name, "parameters": parameters}
+                for name, parameters in operation.links.items()
+            }
         yield str(status), good
 
 

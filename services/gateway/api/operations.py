@@ -34,6 +34,7 @@ class Operation(Struct, frozen=True, kw_only=True):
     problems: tuple[str, ...]
     idempotent: bool
     headers: tuple[str, ...]
+    links: Mapping[str, Mapping[str, str]]
 
 
 _declared: dict[Callable[[Any], Awaitable[Response]], Operation] = {}
@@ -48,11 +49,13 @@ def operation(
     query: type[Struct] | None = None,
     idempotent: bool = False,
     headers: tuple[str, ...] = (),
+    links: Mapping[str, Mapping[str, str]] | None = None,
 ) -> Callable[[F], F]:
     """Declares the call a function answers; its docstring says more for whoever calls.
 
     `problems` are those of the call itself: what a token, a body, a limit or a key may be refused
-    for goes without saying. `headers` stand on its good answers.
+    for goes without saying. `headers` stand on its good answers; `links` name the calls that a good
+    answer leads to, and where in it their parameters are.
     """
 
     def declare(function: F) -> F:
@@ -66,6 +69,7 @@ def operation(
             problems=problems,
             idempotent=idempotent,
             headers=headers,
+            links=links or {},
         )
         return function
 

@@ -35,7 +35,14 @@ async def blocks(call: UserCall) -> Response:
     return ok(await call.parts.asker.ask(ListBlocks(user_id=call.user_id)))
 
 
-@operation("Block a user", {204: None}, "unknown-user", "block-self", "too-many-blocks")
+@operation(
+    "Block a user",
+    {204: None},
+    "unknown-user",
+    "block-self",
+    "too-many-blocks",
+    links={"delete_blocks_user_id": {"user_id": "$request.path.user_id"}},
+)
 async def block(call: UserCall) -> Response:
     """The two never meet again; a live session between them ends. Again is no error."""
     blocked_id = _other(call)

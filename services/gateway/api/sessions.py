@@ -46,7 +46,18 @@ class Rating(Struct, frozen=True, forbid_unknown_fields=True):
 _rating = msgspec.json.Decoder(Rating)
 
 
-@operation("List one's sessions", {200: History}, "invalid-query", query=Page)
+@operation(
+    "List one's sessions",
+    {200: History},
+    "invalid-query",
+    query=Page,
+    links={
+        "get_sessions_session_id": {"session_id": "$response.body#/sessions/0/session_id"},
+        "post_sessions_session_id_feedback": {
+            "session_id": "$response.body#/sessions/0/session_id"
+        },
+    },
+)
 async def history(call: UserCall) -> Response:
     """The caller's own sessions, newest first, a page at a time."""
     wanted = bodies.query(call.request, Page)

@@ -66,6 +66,7 @@ _renewal = msgspec.json.Decoder(Renewal)
     "unavailable",
     body=Registration,
     headers=(LOCATION,),
+    links={"put_blocks_user_id": {"user_id": "$response.body#/user/id"}},
 )
 async def register(call: Call) -> Response:
     """A new user, with the first pair of tokens."""
