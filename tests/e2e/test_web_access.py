@@ -48,6 +48,7 @@ async def test_signing_up_and_leaving(web: Stack, browsers: Browsers) -> None:
     await ana.button("Create profile").click()
     await look.at("signup-incomplete")
     await ana.sign_up("Ana", native="Spanish", practises="English")
+    await expect(ana.page.get_by_text("is waiting for Spanish")).to_be_visible()
     await look.at("home")
     await ana.go("Past talks", "history")
     await look.at("history-empty")
@@ -99,6 +100,7 @@ async def test_the_microphone_and_the_queue(ana: Visitor) -> None:
     await ana.page.route(REQUEST, pretending.ask_for_a_second)
     await ana.find_partner()
     await ana.at("expired")
+    await expect(ana.page.get_by_text("is waiting for yours")).to_be_visible()
     await look.at("expired")
     look.found_nothing()
 
