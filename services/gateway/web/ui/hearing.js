@@ -44,7 +44,7 @@ export class Hearing extends EventTarget {
     this.player.muted = true;
     this.player.play().catch(() => {});
     this.#become("blocked");
-    this.app.announce(t("call.blocked"), { urgent: true });
+    this.app.announce?.(t("call.blocked"), { urgent: true });
   }
 
   #become(status) {

@@ -17,7 +17,7 @@ const RESUMING = ["waiting", "requeued", "found", "rejoin", "microphone"];
 export class Joining {
   #session = null;
   #seenAt = null;
-  #tried = null;
+  #opening = false;
 
   constructor(app) {
     this.app = app;
@@ -63,16 +63,18 @@ export class Joining {
   /** The microphone is on as long as it is needed, and comes back by itself after a reload. */
   #entered(step) {
     this.step = step;
-    const { microphone } = this.app;
-    if (!MICROPHONE_STEPS.includes(step)) microphone.close();
-    else if (RESUMING.includes(step) && !microphone.live) this.#reopen(step);
+    const { journey, microphone } = this.app;
+    // Known before the server has told what became of the talk: opening it takes a moment.
+    const early = step === "loading" && journey.wasTalking;
+    if (!MICROPHONE_STEPS.includes(step) && !early) microphone.close();
+    else if ((RESUMING.includes(step) || early) && !microphone.live) this.#reopen();
   }
 
-  async #reopen(step) {
-    if (this.#tried === step) return;
-    this.#tried = step;
+  async #reopen() {
     const { microphone } = this.app;
-    if (microphone.status === "off" && (await microphone.granted())) await microphone.open();
-    this.#tried = null;
+    if (this.#opening || microphone.status !== "off") return;
+    this.#opening = true;
+    if (await microphone.granted()) await microphone.open();
+    this.#opening = false;
   }
 }

@@ -49,6 +49,11 @@ export class Journey extends EventTarget {
     return this.state && outcomeOf(this.state, this.#read(WATCHED));
   }
 
+  /** This page, or what it was before it was reloaded, has last seen a session alive. */
+  get wasTalking() {
+    return this.#read(WATCHED)?.kind === "session";
+  }
+
   /** The partner of the live session, or of the last one this page saw. */
   get partner() {
     return this.state?.session?.partner ?? this.#read(PARTNER)?.partner ?? null;

@@ -15,7 +15,6 @@ const AGAIN_MS = 3_000;
 
 /** Show the journey of `parley`'s user, whatever state it is in. */
 export async function start(parley) {
-  await Promise.all([persist(() => speak(preferred())), persist(() => loadLanguages(parley))]);
   const microphone = new Microphone();
   const journey = new Journey(parley, microphone);
   const app = { parley, microphone, journey };
@@ -23,7 +22,11 @@ export async function start(parley) {
   app.alert = new MatchAlert(app);
   app.hearing = new Hearing(app, document.querySelector("#partner-sound"));
   app.awake = new Awake();
+  // A call that was reloaded goes on before there is anything to read.
+  journey.addEventListener("change", () => app.joining.follow(journey.step));
+  app.joining.follow(journey.step);
   if (parley.signedIn) parley.connect();
+  await Promise.all([persist(() => speak(preferred())), persist(() => loadLanguages(parley))]);
   app.shell = new Shell(app);
   announceFrames(app);
 }
