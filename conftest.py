@@ -2,7 +2,9 @@
 
 PARLEY_TEST_AMQP_URL, PARLEY_TEST_REDIS_URL and PARLEY_TEST_POSTGRES_URL (a superuser's) name
 servers to use; whatever they hold may be wiped. A server that is not named is started when the
-first test asks for it and stopped at the end of the run, and even if the run is killed.
+first test asks for it and stopped at the end of the run, and even if the run is killed: in a
+container where a Docker engine answers and has the images, else as a process of this machine.
+STACK=local|compose decides, as it does for `make up`.
 """
 
 import asyncio
@@ -12,7 +14,7 @@ import subprocess
 import sysconfig
 import tempfile
 import uuid
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import ExitStack, asynccontextmanager
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
@@ -23,9 +25,11 @@ import pytest
 import pytest_asyncio
 import redis.asyncio
 
+from deploy import choice
 from deploy.local import servers
-from deploy.local.processes import HOST, Server, free_port
+from deploy.local.processes import HOST, Server, ServerFailed, free_port
 from deploy.local.processes import start as start_server
+from tests import containers
 
 ROOT = Path(__file__).parent
 MIGRATIONS = ROOT / "migrations"
@@ -35,7 +39,9 @@ SERVICE_QUEUES = ("matcher.inbox", "sessions.inbox", "gateway.inbox")
 QUEUES = (*SERVICE_QUEUES, *(f"{queue}.dead" for queue in SERVICE_QUEUES), "sessions.requests")
 EXCHANGES = ("parley.events", "parley.dead")
 
-used: dict[str, str] = {}  # What pytest's summary tells: server → where it was.
+# What pytest's summary tells.
+used: dict[str, str] = {}  # Server → where it was.
+refused: dict[str, None] = {}  # Why not in a container.
 
 
 @pytest.fixture(scope="session")
@@ -55,15 +61,34 @@ def started(server_directory: Path) -> Iterator[ExitStack]:
 def start(stack: ExitStack, server: Server) -> None:
     running = start_server(server)
     stack.callback(running.stop)
-    used[server.name] = f"throw-away, port {server.port}"
+    used[server.name] = f"throw-away process, port {server.port}"
+
+
+def in_container(stack: ExitStack, make: Callable[[int], containers.Contained]) -> str | None:
+    """Its address; None when it is to be a process."""
+    if why := containers.refused():
+        refused[why] = None
+        return None
+    server = make(free_port())
+    try:
+        stack.enter_context(containers.running(server))
+    except ServerFailed as error:
+        if choice.asked():
+            raise
+        refused[str(error)] = None
+        return None
+    used[server.name] = f"throw-away container of {server.image}, port {server.port}"
+    return server.url
 
 
 @pytest.fixture(scope="session")
 def amqp_url(request: pytest.FixtureRequest) -> str:
     if url := named("rabbitmq", "PARLEY_TEST_AMQP_URL"):
         return url
-    directory = request.getfixturevalue("server_directory") / "rabbitmq"
     stack = request.getfixturevalue("started")
+    if url := in_container(stack, containers.rabbitmq):
+        return url
+    directory = request.getfixturevalue("server_directory") / "rabbitmq"
     epmd_port, port = free_port(), free_port()
     start(stack, servers.epmd(directory, epmd_port))
     start(stack, servers.rabbitmq(directory, port, free_port(), epmd_port))
@@ -74,9 +99,11 @@ def amqp_url(request: pytest.FixtureRequest) -> str:
 def redis_url(request: pytest.FixtureRequest) -> str:
     if url := named("redis", "PARLEY_TEST_REDIS_URL"):
         return url
-    directory = request.getfixturevalue("server_directory") / "redis"
+    stack = request.getfixturevalue("started")
+    if url := in_container(stack, containers.redis):
+        return url
     port = free_port()
-    start(request.getfixturevalue("started"), servers.redis(directory, port))
+    start(stack, servers.redis(request.getfixturevalue("server_directory") / "redis", port))
     return f"redis://{HOST}:{port}/0"
 
 
@@ -85,9 +112,12 @@ def postgres_url(request: pytest.FixtureRequest) -> str:
     """A superuser's address of a maintenance database: make databases of your own beside it."""
     if url := named("postgres", "PARLEY_TEST_POSTGRES_URL"):
         return url
+    stack = request.getfixturevalue("started")
+    if url := in_container(stack, containers.postgres):
+        return url
     directory = request.getfixturevalue("server_directory") / "postgres"
     port = free_port()
-    start(request.getfixturevalue("started"), servers.postgres(directory, port, "test"))
+    start(stack, servers.postgres(directory, port, "test"))
     address = f"{servers.POSTGRES_USER}:test@{HOST}:{port}"
     return f"postgres://{address}/postgres?sslmode=disable"
 
@@ -178,3 +208,5 @@ def named(server: str, variable: str) -> str | None:
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     for server, where in used.items():
         terminalreporter.write_line(f"server {server}: {where}")
+    for why in refused:
+        terminalreporter.write_line(f"no containers: {why}")

@@ -41,13 +41,20 @@ class Container:
 
 
 def unusable() -> str | None:
-    """Why containers can't be used on this machine; None when they can."""
+    """Why compose can't be used on this machine; None when it can."""
+    if why := no_engine():
+        return why
+    if ask("compose", "version") is None:
+        return "Docker has no compose plug-in here"
+    return None
+
+
+def no_engine() -> str | None:
+    """Why no container can be had on this machine; None when some can."""
     if shutil.which("docker") is None:
         return "no Docker engine here"
-    if _ask("version", "--format", "{{.Server.Version}}") is None:
+    if ask("version", "--format", "{{.Server.Version}}") is None:
         return "no Docker engine answers"
-    if _ask("compose", "version") is None:
-        return "Docker has no compose plug-in here"
     return None
 
 
@@ -97,12 +104,12 @@ def _moved(url: str, port: str) -> str:
 def _inspected(*which: str) -> list[Container]:
     if shutil.which("docker") is None:
         return []
-    ids = _ask("ps", "--quiet", *which)
-    said = _ask("inspect", *ids.split()) if ids else None
+    ids = ask("ps", "--quiet", *which)
+    said = ask("inspect", *ids.split()) if ids else None
     return [Container.of(one) for one in json.loads(said)] if said else []
 
 
-def _ask(*words: str) -> str | None:
+def ask(*words: str) -> str | None:
     """What it says; None when it can't."""
     command: Sequence[str] = ("docker", *words)
     try:

@@ -108,7 +108,7 @@ class Stack:
         services = json.loads(listed.stdout)["services"].values()
         wanted = {service["image"] for service in services if "build" not in service}
         for image in sorted(wanted | bases((DEPLOY / "Dockerfile").read_text())):
-            if not _here(image) and not _got(image):
+            if not here(image) and not got(image):
                 return f"the image {image} is neither here nor to be had"
         say("building the images, where anything has changed")
         if self._compose(plan, "build").returncode != 0:
@@ -201,12 +201,12 @@ def bases(dockerfile: str) -> set[str]:
     return set(re.findall(r"^FROM (\S+:\S+)", dockerfile, re.MULTILINE))
 
 
-def _here(image: str) -> bool:
+def here(image: str) -> bool:
     command: Sequence[str] = ("docker", "image", "inspect", image)
     return subprocess.run(command, check=False, capture_output=True).returncode == 0
 
 
-def _got(image: str) -> bool:
+def got(image: str) -> bool:
     say(f"getting the image {image}")
     try:
         done = subprocess.run(

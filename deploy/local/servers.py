@@ -29,7 +29,7 @@ def epmd(directory: Path, port: int) -> Server:
         port=port,
         command=(_binary("epmd", "erlang-base"), "-port", str(port), "-address", HOST),
         log=directory / "epmd.log",
-        ready=functools.partial(_answers, port, b"\x00\x01n", b""),
+        ready=functools.partial(answers, port, b"\x00\x01n", b""),
     )
 
 
@@ -59,7 +59,7 @@ def rabbitmq(directory: Path, port: int, dist_port: int, epmd_port: int) -> Serv
         port=port,
         command=(_rabbitmq_binary(),),
         log=directory / "rabbitmq.log",
-        ready=functools.partial(_answers, port, b"AMQP\x00\x00\x09\x01", b"\x01\x00\x00"),
+        ready=functools.partial(answers, port, b"AMQP\x00\x00\x09\x01", b"\x01\x00\x00"),
         environment=environment,
         other_ports=(dist_port,),
     )
@@ -76,7 +76,7 @@ def redis(directory: Path, port: int) -> Server:
         port=port,
         command=(binary, *(word for key, value in options.items() for word in ("--" + key, value))),
         log=directory / "redis.log",
-        ready=functools.partial(_answers, port, b"PING\r\n", b"+PONG"),
+        ready=functools.partial(answers, port, b"PING\r\n", b"+PONG"),
     )
 
 
@@ -99,7 +99,7 @@ def postgres(directory: Path, port: int, password: str) -> Server:
     )
 
 
-def _answers(port: int, question: bytes, answer: bytes) -> bool:
+def answers(port: int, question: bytes, answer: bytes) -> bool:
     try:
         with socket.create_connection((HOST, port), timeout=ANSWER_TIMEOUT_S) as connection:
             connection.sendall(question)
