@@ -23,8 +23,8 @@ ARGS ?= list
 IN_STACK := stack=$$($(PYTHON) -m deploy.stack env) || exit 1; set -a; eval "$$stack"; set +a;
 
 .DEFAULT_GOAL := help
-.PHONY: help up down clean logs migrate dead-letters reports demo partner bench test check fmt lint type lock contracts contracts-check dashboards languages house prepare \
-	prepare-tests prepare-browser screenshots
+.PHONY: help up down clean logs migrate dead-letters reports trace audit demo partner bench test check fmt lint type lock contracts contracts-check dashboards languages house prepare \
+	prepare-tests prepare-browser screenshots example
 
 help: ## list what there is
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(firstword $(MAKEFILE_LIST)) | \
@@ -52,6 +52,14 @@ dead-letters: prepare ## list, replay or drop dead letters (ARGS="list|replay QU
 reports: prepare ## list or close reports of users (ARGS="list [--all]|close ID --note TEXT")
 	@$(IN_STACK) $(PY) -m services.sessions.reports $(ARGS)
 
+trace: prepare ## what every store knows of a user, and what happened (USER=0198…)
+	@test "$(origin USER)" = "command line" || \
+		{ echo "parley: of whom? like: make trace USER=01935000-0000-7000-8000-00000000000a" >&2; exit 1; }
+	@$(IN_STACK) $(PY) -m deploy.operations.trace "$(USER)"
+
+audit: prepare ## check what must hold of all stores and between them
+	@$(IN_STACK) $(PY) -m deploy.operations.audit
+
 demo: prepare ## watch a handful of people find partners in the running stack
 	@$(IN_STACK) $(PY) -m tests.e2e.demo --url "$$PARLEY_URL"
 
@@ -60,6 +68,12 @@ partner: prepare-browser ## keep a robot that talks with you (NATIVE=es PRACTICE
 		{ echo "parley: which languages? like: make partner NATIVE=es PRACTICE=en" >&2; exit 1; }
 	@$(IN_STACK) exec $(PY) -m tests.e2e.robot --native "$(NATIVE)" --practice "$(PRACTICE)" \
 		--level "$(or $(LEVEL),B1)" --name "$(or $(NAME),Robot)" --count "$(or $(COUNT),1)"
+
+example: prepare ## keep a leaderboard of who practised what (docs/examples/leaderboard); ends on Ctrl-C
+	@test -x $(LOCAL)/example/bin/python || $(PYTHON) -m venv $(LOCAL)/example
+	@$(LOCAL)/example/bin/pip install --quiet --disable-pip-version-check -r docs/examples/leaderboard/requirements.txt
+	@$(IN_STACK) LEADERBOARD_DB=$(LOCAL)/leaderboard.sqlite3 \
+		exec $(LOCAL)/example/bin/python docs/examples/leaderboard/leaderboard.py run
 
 bench: prepare ## measure a scenario (S=arrive)
 	@$(IN_STACK) $(PY) -m bench $(S)
