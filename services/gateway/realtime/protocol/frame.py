@@ -21,6 +21,27 @@ ChatText = Annotated[str, Meta(min_length=1, max_length=2_000)]
 ChatId = Annotated[str, Meta(min_length=1, max_length=64)]
 Count = Annotated[int, Meta(ge=0, le=2**31 - 1)]
 
+# What stands in the contract; a frame of a newer sessions may still say more.
+ERROR_CODES = (
+    "bad-frame",
+    "expired-token",
+    "hello-first",
+    "invalid-frame",
+    "invalid-token",
+    "missing-token",
+    "not-connecting",
+    "too-many-messages",
+    "too-many-signals",
+    "unavailable",
+    "unknown-frame",
+    "unknown-session",
+    "unknown-user",
+    "wrong-generation",
+)
+ABOUT = ("generation", "retry_after_s", "session_id", "type")
+ErrorCode = Annotated[str, Meta(extra_json_schema={"enum": ERROR_CODES})]
+AboutName = Annotated[str, Meta(extra_json_schema={"enum": ABOUT})]
+
 
 class CloseCode(enum.IntEnum):
     """4000 to 4499: come back. 4500 to 4999: do not, or not with the same token."""

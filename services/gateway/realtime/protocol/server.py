@@ -2,11 +2,16 @@
 
 import enum
 from datetime import datetime
-from typing import Annotated
 
-from msgspec import UNSET, Meta, UnsetType
+from msgspec import UNSET, UnsetType
 
-from services.gateway.realtime.protocol.frame import Candidate, Description, Frame
+from services.gateway.realtime.protocol.frame import (
+    AboutName,
+    Candidate,
+    Description,
+    ErrorCode,
+    Frame,
+)
 from services.gateway.realtime.protocol.views import IceConfiguration, Limits, SessionView, Topics
 from shared.domain import (
     EndedRequest,
@@ -190,28 +195,6 @@ class Ice(Frame, frozen=True, kw_only=True, tag="ice"):
 
 
 RelayedFrame = RelayedSignal | RelayedChat
-
-
-# What stands in the contract; a frame of a newer sessions may still say more.
-ERROR_CODES = (
-    "bad-frame",
-    "expired-token",
-    "hello-first",
-    "invalid-frame",
-    "invalid-token",
-    "missing-token",
-    "not-connecting",
-    "too-many-messages",
-    "too-many-signals",
-    "unavailable",
-    "unknown-frame",
-    "unknown-session",
-    "unknown-user",
-    "wrong-generation",
-)
-ABOUT = ("generation", "retry_after_s", "session_id", "type")
-ErrorCode = Annotated[str, Meta(extra_json_schema={"enum": ERROR_CODES})]
-AboutName = Annotated[str, Meta(extra_json_schema={"enum": ABOUT})]
 
 
 class Error(Frame, frozen=True, kw_only=True, tag="error", omit_defaults=True):
