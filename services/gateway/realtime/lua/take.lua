@@ -1,4 +1,5 @@
--- A socket said hello: it takes the card unless a greater connection holds it.
+-- A socket said hello: it takes the card unless a greater connection holds it, or held it last:
+-- that was minted by a clock ahead of this one, and sessions ignores what a smaller one does.
 -- KEYS[1]  gateway:{<user>}:card
 -- ARGV[1]  connection id (UUIDv7 text sorts by the time it was minted)
 -- ARGV[2]  the gateway that holds the socket
@@ -6,12 +7,12 @@
 -- ARGV[4]  that state, JSON
 -- ARGV[5]  how long the card lives, ms
 -- ARGV[6]  how long the owner counts as connected without a refresh, ms
--- Returns  {1 taken | 0 a greater connection holds it,
+-- Returns  {1 taken | 0 a greater connection holds or held it,
 --           gateway and connection of the owner before or '', version on the card, its state or ''}
-local known = redis.call('HMGET', KEYS[1], 'connection', 'gateway', 'version')
+local known = redis.call('HMGET', KEYS[1], 'connection', 'gateway', 'version', 'released')
 local owner, gateway = known[1] or '', known[2] or ''
 local taken = 0
-if owner <= ARGV[1] then
+if owner <= ARGV[1] and (known[4] or '') <= ARGV[1] then
   local time = redis.call('TIME')
   local now_ms = time[1] * 1000 + math.floor(time[2] / 1000)
   redis.call('HSET', KEYS[1], 'connection', ARGV[1], 'gateway', ARGV[2],

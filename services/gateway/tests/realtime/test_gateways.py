@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 
+import pytest
 from msgspec.json import encode
 
 from services.gateway.realtime.connections import Connection
@@ -76,11 +77,17 @@ async def test_a_newer_socket_replaces_the_older_wherever_it_is(world: World) ->
         await newest.hear("match.found")
 
 
-async def test_a_socket_that_was_overtaken_on_its_way_comes_back_later(world: World) -> None:
+@pytest.mark.parametrize("closed", [False, True])
+async def test_a_socket_that_was_overtaken_on_its_way_comes_back_later(
+    world: World, closed: bool
+) -> None:
+    """Also by one that closed since: what a smaller connection does counts for nothing."""
     running = await world.gateway(tending=False)
     life = world.sessions.register()
     later = Connection(ConnectionId("f" + new_id()[1:]), life.user_id, 9)
     await running.gateway.cards.take(later, life.state)
+    if closed:
+        assert await running.gateway.cards.release(later)
     async with world.socket(running) as socket:
         await socket.say(type="hello", token=world.token(life.user_id))
         code, [goodbye] = await socket.closed()
