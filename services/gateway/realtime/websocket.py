@@ -78,6 +78,7 @@ class Sockets:
 
     async def serve(self, websocket: WebSocket) -> None:
         """One socket, from handshake to close."""
+        structlog.contextvars.bind_contextvars(correlation_id=new_id())
         refusal = await self._refused(websocket)
         if refusal is not None:
             metrics.REFUSED.labels(str(refusal.status_code)).inc()
@@ -113,11 +114,10 @@ class Sockets:
 
     async def _refused(self, websocket: WebSocket) -> Response | None:
         """The problem names the correlation id of its line in the log, like that of any call."""
-        with structlog.contextvars.bound_contextvars(correlation_id=new_id()):
-            refusal = await self._limited(websocket) or self._refusal(websocket)
-            if refusal is not None:
-                _log.info("socket.refused", status=refusal.status_code)
-            return refusal
+        refusal = await self._limited(websocket) or self._refusal(websocket)
+        if refusal is not None:
+            _log.info("socket.refused", status=refusal.status_code)
+        return refusal
 
     async def _limited(self, websocket: WebSocket) -> Response | None:
         try:
