@@ -48,6 +48,7 @@ class Visitor:
         self.faults: list[str] = []
         self.lost: list[str] = []
         self.sockets = 0
+        self.arrived_s = 0.0
         page.set_default_timeout(STEP_LIMIT_S * 1000)
         page.on("console", self._console)
         page.on("pageerror", lambda error: self.faults.append(f"{self.name}: {error.stack}"))
@@ -84,7 +85,7 @@ class Visitor:
         """Open the page; and again if the machine's networks changed meanwhile, which ends what
         Chromium is loading."""
         for _ in range(ARRIVALS):
-            lost = len(self.lost)
+            lost, began = len(self.lost), time.monotonic()
             await self.page.goto(self.url)
             try:
                 await expect(self.page.locator("header select")).to_be_visible(
@@ -93,6 +94,7 @@ class Visitor:
             except AssertionError:
                 assert any("ERR_NETWORK_CHANGED" in one for one in self.lost[lost:]), self.lost
             else:
+                self.arrived_s = time.monotonic() - began
                 return
 
     async def sign_up(self, name: str, native: str, practises: str, level: str = "B1") -> None:
