@@ -379,6 +379,24 @@ test("a message that was too many is said again, one that is no message is not",
   equal(parley.chat.map(({ failed = false }) => failed), [false, true]);
 });
 
+test("what is written after a message that was too many does not overtake it", async () => {
+  const { parley, last } = await connected({}, welcome({ session: talking() }));
+  const first = parley.sendChat("1");
+  last().say({ type: "error", code: "too-many-messages", message: "", id: first });
+  const second = parley.sendChat("2");
+  equal(last().saidOf("chat").map(({ id }) => id), [first]);
+  await advance(2_100);
+  equal(last().saidOf("chat").map(({ id }) => id), [first, first, second]);
+  const third = parley.sendChat("3");
+  last().say(chat(first, ME, "1", "5-0"));
+  last().say(chat(second, ME, "2", "6-0"));
+  equal(last().saidOf("chat").length, 3, "the third still waits");
+  await advance(2_100);
+  last().say(chat(third, ME, "3", "7-0"));
+  const fourth = parley.sendChat("4");
+  equal(last().saidOf("chat").slice(3).map(({ id }) => id), [third, fourth]);
+});
+
 test("resuming says the offset of the last relayed frame, and each counts once", async () => {
   const one = await connected({}, welcome({ session: talking(), offset: "3-0" }));
   const { parley, last } = one;

@@ -12,6 +12,7 @@ export class Chat {
   #now;
   #sessionId = null;
   #sendable = false;
+  #held = false;
   /** @type {ChatItem[]} */
   #told = [];
   /** @type {ChatItem[]} */
@@ -31,6 +32,11 @@ export class Chat {
     return [...this.#told, ...this.#pending];
   }
 
+  /** Whether something was refused for now and has not come back since. */
+  get held() {
+    return this.#held && this.#pending.some(({ failed }) => !failed);
+  }
+
   /**
    * Follow the live session: another one begins an empty page. What was written while waiting goes
    * out once both have joined.
@@ -42,6 +48,7 @@ export class Chat {
       this.#sessionId = id;
       this.#told = [];
       this.#pending = [];
+      this.#held = false;
     }
     const sendable = session !== null && session.status !== "waiting";
     if (sendable && !this.#sendable) this.flush();
@@ -54,9 +61,15 @@ export class Chat {
    */
   say(text) {
     const item = { id: identifier(), mine: true, text, sent_at: this.#now(), pending: true };
+    this.#held = this.held;
     this.#pending.push(item);
-    if (this.#sendable) this.#say(item);
+    if (this.#sendable && !this.#held) this.#say(item);
     return item.id;
+  }
+
+  /** Something was refused for now: what is written next must not overtake it. */
+  hold() {
+    this.#held = true;
   }
 
   /** Say again what has not come back: the server tells each id once. */

@@ -84,7 +84,7 @@ export class Conversation {
     if (!this.#news(frame)) return;
     this.become(apply(this.state, frame, new Date().toISOString()));
     if (frame.type === "welcome") this.#welcomed(frame);
-    if (frame.type === "chat") this.chat.hear(frame, this.state.user?.id);
+    if (frame.type === "chat") this.#heardChat(frame);
     if (frame.type === "signal") this.call.hear(frame);
     if (frame.type === "ice") this.call.hearIce(frame);
     if (frame.type === "error") this.#refused(frame);
@@ -107,10 +107,22 @@ export class Conversation {
     this.chat.flush();
   }
 
+  #heardChat(/** @type {Frame} */ frame) {
+    const me = this.state.user?.id;
+    this.chat.hear(frame, me);
+    if (this.chat.held && frame.sender === me) this.#holdChat(); // More was written meanwhile.
+  }
+
+  /** Too much at once: the rest goes out a little later, in the order written. */
+  #holdChat() {
+    this.chat.hold();
+    this.#later(() => this.chat.flush());
+  }
+
   #refused(/** @type {Frame} */ { code, about, id }) {
     const unheard = code === "unavailable" ? about?.type : REFUSED[code];
     if (unheard === "signal") this.call.resendSoon();
-    if (unheard === "chat") this.#later(() => this.chat.flush());
+    if (unheard === "chat") this.#holdChat();
     if (code === "invalid-frame") this.chat.refuse(id);
     // The server knows better what is open: have it say so.
     const live = about?.session_id === this.state.session?.session_id;
