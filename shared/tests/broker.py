@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable
 
 from aio_pika.abc import AbstractChannel
+from msgspec.structs import replace
 
 from shared.bus import Bus
 from shared.config import BusSettings, Seconds
@@ -20,6 +21,9 @@ QUICK = BusSettings(
     handler_backoff_max_s=Seconds(0.1),
 )
 """As shipped but for the waiting."""
+
+PATIENT = replace(QUICK, amqp_publish_timeout_s=Seconds(20), amqp_down_grace_s=Seconds(20))
+"""Where everything must arrive in the end, be the machine as busy as it may."""
 
 
 def lost(epoch: str = "e") -> PoolLost:

@@ -14,12 +14,13 @@ import pytest_asyncio
 
 from deploy.local import processes, servers
 from shared.bus import Bus
+from shared.config import BusSettings
 from shared.errors import Unavailable
 from shared.events import PoolLost, PulseSent
 from shared.identifiers import UserId
 from shared.requests import GetVersions
 from shared.testing import eventually
-from shared.tests.broker import QUICK, Connect, is_down, is_up, lost
+from shared.tests.broker import PATIENT, QUICK, Connect, is_down, is_up, lost
 
 
 class Broker:
@@ -65,8 +66,8 @@ def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
 async def connect_to_it(broker: Broker) -> AsyncIterator[Connect]:
     async with AsyncExitStack() as stack:
 
-        async def connect(service: str) -> Bus:
-            bus = await Bus.connect(broker.url, service, QUICK)
+        async def connect(service: str, settings: BusSettings = QUICK) -> Bus:
+            bus = await Bus.connect(broker.url, service, settings)
             stack.push_async_callback(bus.close)
             return bus
 
@@ -139,7 +140,7 @@ async def test_a_full_queue_refuses_and_is_tried_again_until_there_is_room(
     broker: Broker, connect_to_it: Connect
 ) -> None:
     """Refused, not dropped: the oldest must not make room for the newest."""
-    publisher = await connect_to_it("matcher")
+    publisher, patient = await connect_to_it("matcher"), await connect_to_it("matcher", PATIENT)
     policy = ("full", "^gateway", '{"max-length": 1}', "--apply-to", "queues")
     await asyncio.to_thread(broker.control, "set_policy", *policy)
     pulse = PulseSent(correlation_id="c", sent_at=datetime.now(UTC))
@@ -153,7 +154,7 @@ async def test_a_full_queue_refuses_and_is_tried_again_until_there_is_room(
 
     await eventually(is_refused, deadline_s=20)
     async with asyncio.TaskGroup() as tasks:
-        publishing = tasks.create_task(publisher.publish(pulse))
+        publishing = tasks.create_task(patient.publish(pulse))
         await asyncio.to_thread(broker.control, "clear_policy", "full")
     assert publishing.done()
 

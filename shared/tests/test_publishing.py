@@ -14,7 +14,7 @@ from shared.events import AnyEvent, PoolLost, UserErased
 from shared.identifiers import UserId
 from shared.messaging import encoded
 from shared.testing import Proxy, eventually
-from shared.tests.broker import QUICK, Connect, count, is_down, is_up, lost
+from shared.tests.broker import PATIENT, QUICK, Connect, count, is_down, is_up, lost
 
 
 @pytest.mark.parametrize(
@@ -55,7 +55,7 @@ async def test_an_event_says_on_the_wire_what_it_is(
 async def test_thousands_of_publishes_are_in_flight_together(
     connect: Connect, channel: AbstractChannel
 ) -> None:
-    bus = await connect("matcher")
+    bus = await connect("matcher", settings=PATIENT)
     await asyncio.gather(*(bus.publish(lost(), lost()) for _ in range(1000)))
     assert await count(channel, "sessions.inbox") == 2000
 
@@ -113,7 +113,7 @@ async def test_a_channel_killed_by_an_error_is_replaced_within_the_publish(
 async def test_publishes_in_flight_when_the_connection_is_cut_arrive(
     connect: Connect, channel: AbstractChannel, proxy: Proxy
 ) -> None:
-    bus = await connect("matcher", url=proxy.url)
+    bus = await connect("matcher", url=proxy.url, settings=PATIENT)
     sent = [lost() for _ in range(1000)]
     confirmed: list[str] = []
 
