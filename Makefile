@@ -69,11 +69,14 @@ partner: prepare-browser ## keep a robot that talks with you (NATIVE=es PRACTICE
 	@$(IN_STACK) exec $(PY) -m tests.e2e.robot --native "$(NATIVE)" --practice "$(PRACTICE)" \
 		--level "$(or $(LEVEL),B1)" --name "$(or $(NAME),Robot)" --count "$(or $(COUNT),1)"
 
-example: prepare ## keep a leaderboard of who practised what (docs/examples/leaderboard); ends on Ctrl-C
-	@test -x $(LOCAL)/example/bin/python || $(PYTHON) -m venv $(LOCAL)/example
-	@$(LOCAL)/example/bin/pip install --quiet --disable-pip-version-check -r docs/examples/leaderboard/requirements.txt
+example: prepare $(LOCAL)/example/installed ## keep a leaderboard of who practised what (docs/examples/leaderboard); ends on Ctrl-C
 	@$(IN_STACK) LEADERBOARD_DB=$(LOCAL)/leaderboard.sqlite3 \
 		exec $(LOCAL)/example/bin/python docs/examples/leaderboard/leaderboard.py run
+
+$(LOCAL)/example/installed: docs/examples/leaderboard/requirements.txt # nothing of ours
+	@$(PYTHON) -m venv $(LOCAL)/example
+	@$(LOCAL)/example/bin/pip install --quiet --disable-pip-version-check -r $<
+	@touch $@
 
 bench: prepare ## measure a scenario (S=arrive)
 	@$(IN_STACK) $(PY) -m bench $(S)

@@ -11,6 +11,7 @@ at any moment: what it had not acknowledged comes again, and what comes twice ch
 import argparse
 import asyncio
 import json
+import logging
 import os
 import sqlite3
 import sys
@@ -135,7 +136,6 @@ class Board:
 
 async def run(url: str, board: Board) -> None:
     """Listen for ever, connecting again whenever the connection or the queue is lost."""
-    print(board, flush=True)
     while True:
         try:
             connection = await aio_pika.connect(url, heartbeat=10, timeout=ANSWER_TIMEOUT_S)
@@ -150,7 +150,7 @@ async def run(url: str, board: Board) -> None:
 
 
 async def listen(channel: AbstractChannel, board: Board) -> None:
-    """Handle what arrives, one after the other; returns when the channel or the queue is gone."""
+    """Handle what arrives, one after the other, until the channel or the queue is gone."""
     arrived: asyncio.Queue[AbstractIncomingMessage | None] = asyncio.Queue()
     channel.close_callbacks.add(lambda *_: arrived.put_nowait(None))
     beneath = await channel.get_underlay_channel()
@@ -158,11 +158,12 @@ async def listen(channel: AbstractChannel, board: Board) -> None:
     await channel.set_qos(prefetch_count=PREFETCH)
     inbox = await declare(channel)
     await inbox.consume(arrived.put)
-    print("listening", file=sys.stderr, flush=True)
+    print(shown := str(board), flush=True)
     while (message := await arrived.get()) and not channel.is_closed:
         await handle(message, board)
-        if arrived.empty():
-            print(board, flush=True)
+        if arrived.empty() and str(board) != shown:
+            print(shown := str(board), flush=True)
+    raise ConnectionError("the channel or the queue is gone")
 
 
 async def declare(channel: AbstractChannel) -> AbstractQueue:
@@ -193,6 +194,7 @@ def main() -> None:
     parser.add_argument("command", choices=["run", "show", "load"])
     parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()
+    logging.getLogger("aiormq").setLevel(logging.CRITICAL)  # We say ourselves what was lost.
     with closing(Board(os.environ.get("LEADERBOARD_DB", "leaderboard.sqlite3"))) as board:
         match arguments.command:
             case "run":
