@@ -11,6 +11,10 @@ from deploy.local.supervision import ROOT
 FORBIDDEN = (
     ("services/matcher/app.py", "services.gateway.queue", "Services never import each other"),
     ("shared/ops.py", "services.matcher.keys", "Services meet only in shared"),
+    ("shared/ops.py", "deploy.choice", "Services meet only in shared"),
+    ("services/gateway/app.py", "contracts.checking", "Services meet only in shared"),
+    ("deploy/operations/keys.py", "services.gateway.config", "What runs and looks after services"),
+    ("contracts/checking.py", "shared.events", "Documents are checked by who knows only them"),
     ("shared/events.py", "shared.bus", "Inside shared"),
     ("services/matcher/pool/tickets.py", "services.matcher.sweep", "Inside matcher"),
     ("services/sessions/session.py", "services.sessions.store", "Inside sessions"),
@@ -34,7 +38,7 @@ def linted(directory: Path) -> subprocess.CompletedProcess[str]:
 @pytest.fixture
 def copy(tmp_path: Path) -> Path:
     shutil.copy(ROOT / "pyproject.toml", tmp_path)
-    for package in ("services", "shared"):
+    for package in ("contracts", "deploy", "services", "shared"):
         ignored = shutil.ignore_patterns("tests", "__pycache__")
         shutil.copytree(ROOT / package, tmp_path / package, ignore=ignored)
     return tmp_path
