@@ -43,7 +43,12 @@ async def run(environ: Mapping[str, str], user_id: str, count: int) -> int:
 
 
 def show(title: str, lines: Sequence[str]) -> None:
-    print(f"{title}\n" + "".join(f"  {line}\n" for line in lines))
+    print(f"{title}\n" + "".join(f"  {safe(line)}\n" for line in lines))
+
+
+def safe(line: str) -> str:
+    """A log names paths that anybody may have made up: none of it may steer a terminal."""
+    return "".join(char if char.isprintable() else f"\\u{ord(char):04x}" for char in line)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

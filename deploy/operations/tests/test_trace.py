@@ -110,6 +110,16 @@ async def test_the_log_is_told_between_the_rows(environ: dict[str, str], world: 
     assert "gateway-1" in told[0] and "path=/api/v1/match/request" in told[0] and "c-1" in told[0]
 
 
+async def test_a_path_that_somebody_made_up_steers_no_terminal(
+    environ: dict[str, str], world: World
+) -> None:
+    ana = world.waiting[0]
+    log = Path(environ["PARLEY_LOCAL"]) / "logs" / "gateway-1.log"
+    log.write_text(line("call.answered", correlation_id="c-1", user_id=ana, path="/\x1b[2J\nñ"))
+    said = trace(environ, ana).stdout
+    assert "path=/\\u001b[2J\\u000añ" in said and "\x1b" not in said
+
+
 async def test_nothing_that_people_wrote_is_shown(environ: dict[str, str], world: World) -> None:
     ana = world.waiting[0]
     await world.sql("UPDATE users SET display_name = 'Ana of the secret name' WHERE id = $1", ana)
