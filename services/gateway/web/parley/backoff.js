@@ -1,7 +1,7 @@
 /** How long to wait before the next try: 0.5 s doubling to 30 s, full jitter. */
 
-export const FIRST_MS = 500;
-export const MOST_MS = 30_000;
+const FIRST_MS = 500;
+const MOST_MS = 30_000;
 
 export class BackOff {
   #random;

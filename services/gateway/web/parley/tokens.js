@@ -3,7 +3,7 @@
 import { Problem } from "./problem.js";
 
 export const KEY = "parley.tokens";
-export const LOCK = "parley.token";
+const LOCK = "parley.token";
 /** A token about to expire would be refused by the time it arrives. */
 const MARGIN_MS = 30_000;
 

@@ -1,7 +1,7 @@
 /** Joining a session by itself: only while the page is seen and the microphone is alive. */
 
 // Time enough to see who it is and to decline.
-export const LOOK_S = 3;
+const LOOK_S = 3;
 const MICROPHONE_STEPS = [
   "microphone",
   "waiting",
