@@ -2,7 +2,6 @@
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
-from typing import TypeAlias
 
 import aio_pika
 import asyncpg
@@ -15,8 +14,6 @@ DEAD = tuple(f"{queue}.dead" for queue in INBOXES)
 QUEUES = (*INBOXES, "sessions.requests", *DEAD)
 CONNECT_TIMEOUT_S = 5.0
 STATEMENT_TIMEOUT_MS = "60000"
-
-Row: TypeAlias = asyncpg.Record
 
 
 class Stores(Struct, frozen=True):

@@ -55,11 +55,6 @@ class Truth(Struct, frozen=True):
             if one.request_id is not None
         }
 
-    @property
-    def live(self) -> set[str]:
-        """The ids of the live sessions."""
-        return {one.session_id for one in self.people.values() if one.session_id is not None}
-
 
 async def read(postgres: "asyncpg.Connection[asyncpg.Record]") -> Truth:
     """To be called in a transaction that reads one snapshot."""

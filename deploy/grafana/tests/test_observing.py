@@ -106,6 +106,14 @@ def test_every_alert_has_its_page_and_every_page_its_alert() -> None:
         assert severity in SEVERITIES and page.lower().startswith(severity)
 
 
+def test_pages_send_nobody_to_a_panel_or_an_alert_that_is_not_there() -> None:
+    there = {panel.title for board in BOARDS for row in board.rows for panel in row.panels}
+    there |= {str(rule["alert"]) for rule in rules()}
+    alerts = PAGES.partition("\n## Alerts\n")[2]
+    named = re.findall(r"(?<!\*)\*([A-Z][^*]+)\*(?!\*)", alerts)
+    assert {" ".join(name.split()) for name in named} - there == {"Page", "Ticket"}
+
+
 @pytest.mark.parametrize("check", [("config", "prometheus.yml"), ("rules", "alerts.yml")])
 def test_promtool_finds_nothing_wrong(check: tuple[str, str]) -> None:
     what, file = check
