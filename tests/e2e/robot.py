@@ -173,7 +173,7 @@ class OneLine(argparse.ArgumentParser):
 def arguments() -> argparse.Namespace:
     parser = OneLine(prog="python -m tests.e2e.robot", description=__doc__)
     default = os.environ.get("PARLEY_URL", "http://127.0.0.1:8080")
-    parser.add_argument("--url", default=default, help="the gateway")
+    parser.add_argument("--url", default=default, help="the gateway; of several, the first")
     parser.add_argument("--native", required=True, metavar="TAG", help="what it speaks: es")
     parser.add_argument("--practice", required=True, metavar="TAG", help="what it learns: en")
     parser.add_argument("--level", default="B1", choices=LEVELS)
@@ -190,7 +190,7 @@ def main() -> int:
         given = arguments()
         names = [given.name, *(f"{given.name} {n}" for n in range(2, given.count + 1))]
         roles = [Role(name, given.native, given.practice, given.level) for name in names]
-        asyncio.run(play(given.url.rstrip("/"), roles))
+        asyncio.run(play(given.url.split(",")[0].rstrip("/"), roles))
     except CannotPlay as error:
         print(f"partner: {error}", file=sys.stderr)
         return 1

@@ -44,8 +44,9 @@ async def line(process: Process, text: str) -> None:
 async def test_a_robot_talks_with_whoever_comes_and_asks_again_when_they_have_gone(
     stack: Stack,
 ) -> None:
-    home, other = stack.urls[0], stack.urls[-1]
-    async with robot(home, "Ana", "es", "en") as ana:
+    """One is told of all the gateways, as `make partner` tells it."""
+    every, other = ",".join(stack.urls), stack.urls[-1]
+    async with robot(every, "Ana", "es", "en") as ana:
         async with robot(other, "Ben", "en", "es") as ben:
             await asyncio.gather(line(ana, "meets Ben"), line(ben, "meets Ana"))
             await asyncio.gather(line(ana, "hears the partner"), line(ben, "hears the partner"))
