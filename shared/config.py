@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Mapping
 from typing import Any, NewType, TypeVar, get_args, get_origin, get_type_hints
+from urllib.parse import urlsplit
 
 import msgspec
 from msgspec import NODEFAULT, Struct
@@ -13,6 +14,7 @@ Seconds = NewType("Seconds", float)
 
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h)")
 _UNIT_S = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
+_URL = "a URL, in a password %2F for /, %23 for #, %3F for ?, %40 for @"
 _BOOLEANS = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
 
 
@@ -21,7 +23,8 @@ class Settings(Struct, frozen=True, kw_only=True):
 
     A field is read from its upper-cased name. A field of type `Seconds` is named `…_s` and read
     from the name without it, with a unit: `queue_default_timeout_s` from `QUEUE_DEFAULT_TIMEOUT`,
-    `5m`. An empty variable counts as not set.
+    `5m`. A field named `…_url` is checked as far as goes without knowing its scheme. An empty
+    variable counts as not set.
     """
 
 
@@ -96,7 +99,8 @@ def load(kind: type[S], environ: Mapping[str, str]) -> S:
             if field.default is NODEFAULT and field.default_factory is NODEFAULT:
                 problems.append(f"{variable} is missing")
             continue
-        expected, parse = _parser(hints[field.name])
+        is_url = field.name.endswith("_url")
+        expected, parse = (_URL, _parse_url) if is_url else _parser(hints[field.name])
         try:
             values[field.name] = parse(text)
         except (ValueError, KeyError):
@@ -138,3 +142,12 @@ def _parser(kind: object) -> tuple[str, Callable[[str], object]]:
 
 def _parse_list(text: str) -> tuple[str, ...]:
     return tuple(part.strip() for part in text.split(",") if part.strip())
+
+
+def _parse_url(text: str) -> str:
+    """Raises `ValueError`: what a client library says instead quotes part of the password."""
+    for host in urlsplit(text).netloc.rpartition("@")[2].split(","):
+        port = host.rpartition("]")[2].partition(":")[2]
+        if port and not port.isdecimal():
+            raise ValueError("no port")
+    return text

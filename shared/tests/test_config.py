@@ -81,3 +81,24 @@ def test_the_common_settings_need_nothing_in_development() -> None:
     assert settings.amqp_heartbeat_s == Seconds(5)
     assert not settings.is_production
     assert load(CommonSettings, {"PARLEY_ENV": "production"}).is_production
+
+
+@pytest.mark.parametrize("password", ["s3c/ret", "s3c#ret", "s3c?ret"])
+def test_a_url_that_a_password_breaks_is_refused_without_a_word_of_it(password: str) -> None:
+    with pytest.raises(SettingsError, match="AMQP_URL is malformed: expected a URL") as wrong:
+        load(CommonSettings, {"AMQP_URL": f"amqp://parley:{password}@rabbitmq:5672/"})
+    assert "s3c" not in str(wrong.value)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "amqp://rabbitmq",
+        "amqp://parley:s3c%2Fret@[::1]:5672/",
+        "postgres://langapp:s3cret@one:5432,two:5433/language_exchange",
+        "postgres:///language_exchange?host=/run/postgresql",
+        "unix:///run/redis.sock",
+    ],
+)
+def test_a_url_may_be_whatever_its_client_library_knows(url: str) -> None:
+    assert load(CommonSettings, {"AMQP_URL": url}).amqp_url == url
