@@ -57,6 +57,13 @@ class Inbox:
         self._publishing = publishing
         self._settings = settings
         self._stopping = stopping
+        self._minted_at: dict[Delivery, float] = {}  # of what is in hand
+        metrics.OLDEST.labels(queue).set_function(self._oldest_s)
+
+    def _oldest_s(self) -> float:
+        """How long the oldest event in hand has been on its way: also one held for a store."""
+        minted_at = min(self._minted_at.values(), default=None)
+        return 0.0 if minted_at is None else max(0.0, time.time() - minted_at)
 
     async def handle(self, delivery: Delivery) -> None:
         """Handle one delivery to its end. See `Bus.consume` for the outcomes."""
@@ -68,7 +75,7 @@ class Inbox:
             metrics.CONSUMED.labels(self._queue, "unknown", "buried").inc()
             await self._bury(delivery, error.kind, str(error))
             return
-        self._note_age(event)
+        self._note_age(event, delivery)
         outcome, kind = "failed", events.event_type(event)
         span = tracing.span(
             f"handle {kind}",
@@ -83,6 +90,7 @@ class Inbox:
                 outcome = await self._settle(event, handler, delivery)
                 tracing.note(parley__outcome=outcome)
         finally:
+            self._minted_at.pop(delivery, None)
             metrics.CONSUMED.labels(self._queue, kind, outcome).inc()
             metrics.HANDLING.labels(self._queue, kind).observe(time.perf_counter() - began)
 
@@ -101,10 +109,11 @@ class Inbox:
         await (delivery.acknowledge() if is_handled else delivery.give_back())
         return "handled" if is_handled else "returned"
 
-    def _note_age(self, event: AnyEvent) -> None:
+    def _note_age(self, event: AnyEvent, delivery: Delivery) -> None:
         """Its id tells when it was made, to the millisecond; AMQP's timestamp only the second."""
         minted_at = minted_at_s(event.event_id)
         if minted_at is not None:
+            self._minted_at[delivery] = minted_at
             metrics.AGE.labels(self._queue).observe(max(0.0, time.time() - minted_at))
 
     def _read(self, message: AbstractIncomingMessage) -> tuple[AnyEvent, Handler]:

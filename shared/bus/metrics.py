@@ -28,6 +28,11 @@ AGE = histogram(
     "queue",
     buckets=AGES_S,
 )
+OLDEST = gauge(
+    "parley_inbox_oldest_seconds",
+    "Age of the oldest event in this process's hands, 0 if there is none.",
+    "queue",
+)
 RETRIED = counter(
     "parley_events_retried",
     "Further attempts on an event: held for a store that is away, or failed and put back.",

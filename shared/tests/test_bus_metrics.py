@@ -45,6 +45,25 @@ async def test_an_event_counts_as_published_handled_and_fresh(connect: Connect) 
     assert published.by == handling.by == aged.by == 1
 
 
+async def test_the_oldest_event_in_hand_shows_while_it_is_held(connect: Connect) -> None:
+    let_go = asyncio.Event()
+
+    async def handle(_event: PoolLost) -> None:
+        if not let_go.is_set():
+            raise Unavailable("redis")
+
+    bus = await connect("sessions")
+    await bus.consume({PoolLost: handle})
+    await bus.publish(lost())
+
+    def held() -> None:
+        assert value("parley_inbox_oldest_seconds", queue=INBOX) > 0.1
+
+    await eventually(held)
+    let_go.set()
+    await eventually(partial(shows, "parley_inbox_oldest_seconds", 0.0, queue=INBOX))
+
+
 async def test_how_old_an_event_is_follows_from_when_it_was_made(connect: Connect) -> None:
     async def handle(_event: PoolLost) -> None:
         pass

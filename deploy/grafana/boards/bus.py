@@ -56,6 +56,11 @@ BOARD = Board(
                     (Query(most("parley_queue_messages", "queue", INBOXES), "{{queue}}"),),
                 ),
                 Panel(
+                    "Oldest event in hand",
+                    (Query(most("parley_inbox_oldest_seconds", "queue"), "{{queue}}"),),
+                    "s",
+                ),
+                Panel(
                     "Dead letters",
                     (Query(most("parley_queue_messages", "queue", DEAD), "{{queue}}"),),
                 ),
