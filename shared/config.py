@@ -81,6 +81,9 @@ class CommonSettings(BusSettings, frozen=True, kw_only=True):
         return self.parley_env == "production"
 
 
+KNOWN_PASSWORDS = frozenset({"guest", "parley", "password"})
+"""RabbitMQ's own default, compose.yml's, and that of the `DATABASE_URL` everybody copies."""
+
 S = TypeVar("S", bound=Settings)
 
 
@@ -107,7 +110,19 @@ def load(kind: type[S], environ: Mapping[str, str]) -> S:
             problems.append(f"{variable} is malformed: expected {expected}")
     if problems:
         raise SettingsError("; ".join(problems))
-    return kind(**values)
+    settings = kind(**values)
+    _refuse_known_passwords(settings)
+    return settings
+
+
+def _refuse_known_passwords(settings: Settings) -> None:
+    """Raises `SettingsError` for a store in production behind a password that everybody knows."""
+    if not getattr(settings, "is_production", False):
+        return
+    for name in settings.__struct_fields__:
+        value = getattr(settings, name)
+        if name.endswith("_url") and urlsplit(value).password in KNOWN_PASSWORDS:
+            raise SettingsError(f"{name.upper()}: its password is one of development, set your own")
 
 
 def variable_name(field: str, kind: object) -> str:

@@ -80,7 +80,16 @@ def test_the_common_settings_need_nothing_in_development() -> None:
     assert settings.amqp_url == "amqp://guest:guest@localhost:5672/"
     assert settings.amqp_heartbeat_s == Seconds(5)
     assert not settings.is_production
-    assert load(CommonSettings, {"PARLEY_ENV": "production"}).is_production
+    environ = {"PARLEY_ENV": "production", "AMQP_URL": "amqp://ana:secret@mq/"}
+    assert load(CommonSettings, environ).is_production
+
+
+@pytest.mark.parametrize("password", ["guest", "parley", "password"])
+def test_production_refuses_the_passwords_of_development(password: str) -> None:
+    environ = {"AMQP_URL": f"amqp://ana:{password}@mq/"}
+    load(CommonSettings, environ)
+    with pytest.raises(SettingsError, match="AMQP_URL"):
+        load(CommonSettings, environ | {"PARLEY_ENV": "production"})
 
 
 @pytest.mark.parametrize("password", ["s3c/ret", "s3c#ret", "s3c?ret"])

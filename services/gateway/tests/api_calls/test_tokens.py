@@ -91,7 +91,9 @@ def test_what_was_not_issued_here_is_refused(tokens: Tokens, token: str) -> None
 def test_production_refuses_the_development_secret() -> None:
     with pytest.raises(SettingsError, match="JWT_SECRET"):
         load(ApiSettings, {"PARLEY_ENV": "production"})
-    load(ApiSettings, {"PARLEY_ENV": "production", "JWT_SECRET": "s" * 32})
+    amqp_url = "amqp://ana:secret@mq/"
+    environ = {"PARLEY_ENV": "production", "JWT_SECRET": "s" * 32, "AMQP_URL": amqp_url}
+    load(ApiSettings, environ)
 
 
 @pytest.mark.parametrize(
