@@ -18,6 +18,7 @@ from contracts import checking
 
 SUBPROTOCOL = Subprotocol("parley.v1")
 INSIST_S = 60.0
+REGISTER_S = 20.0
 # What sessions away, and a proxy before a gateway that has just gone, answer.
 UNAVAILABLE = (502, 503)
 BACKOFF_S = (0.05, 0.1, 0.2, 0.5, 1.0)
@@ -113,7 +114,7 @@ class Person:
     async def register(self, name: str, languages: Languages, **profile: Any) -> None:
         """Tried until a gateway takes it; one that went away may leave a profile nobody uses."""
         body = {"display_name": name, **languages.body(), **profile}
-        answer = await self._insist("/users", body, key="", accepted=201)
+        answer = await self._insist("/users", body, 201, limit_s=REGISTER_S)
         self.name = name
         self.id = answer.json()["user"]["id"]
         self._keep_tokens(answer)
@@ -134,13 +135,16 @@ class Person:
         assert answer.status_code == 202, answer.text
         return str(answer.json()["request_id"])
 
-    async def insist(self, **body: Any) -> str:
+    async def insist(self, *, limit_s: float = INSIST_S, **body: Any) -> str:
         """Ask as an app does: one idempotency key, any gateway, until one accepts."""
-        answer = await self._insist("/match/request", body, key=f"ask-{self.id}", accepted=202)
+        key = f"ask-{self.id}"
+        answer = await self._insist("/match/request", body, 202, limit_s=limit_s, key=key)
         return str(answer.json()["request_id"])
 
-    async def _insist(self, path: str, body: Any, *, key: str, accepted: int) -> httpx2.Response:
-        async with asyncio.timeout(INSIST_S):
+    async def _insist(
+        self, path: str, body: Any, accepted: int, *, limit_s: float, key: str = ""
+    ) -> httpx2.Response:
+        async with asyncio.timeout(limit_s):
             for attempt in itertools.count():
                 answer = await self.try_call("POST", path, body, key=key, gateway=attempt)
                 if answer is not None and answer.status_code == accepted:
