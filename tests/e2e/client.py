@@ -201,7 +201,9 @@ class Person:
         ) as socket:
             self.socket = socket
             try:
-                hello = {"type": "hello", "token": self.access_token} | self._place
+                version = max((frame.body.get("version", 0) for frame in self.frames), default=0)
+                hello = {"type": "hello", "token": self.access_token, "last_version": version}
+                hello |= self._place
                 await socket.send(msgspec.json.encode(hello).decode())
                 async for message in socket:
                     body = msgspec.json.decode(message, type=dict[str, Any])

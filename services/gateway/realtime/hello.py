@@ -24,11 +24,13 @@ _HELLO_FIRST = ("hello-first", "Say hello first.")
 
 
 class Introduced(Struct, frozen=True):
-    """`hello_id` is echoed in the welcome; `last_offset` is where the relay is to go on."""
+    """`hello_id` is echoed in the welcome; `last_offset` is where the relay is to go on, and
+    `last_version` what the client knows already."""
 
     user_id: UserId
     hello_id: str | None = None
     last_offset: str | None = None
+    last_version: int | None = None
 
 
 class Introductions:
@@ -64,7 +66,8 @@ class Introductions:
         metrics.HEARD.labels(said.__struct_config__.tag).inc()
         if not isinstance(said, Hello):
             raise Closing(unauthenticated(*_HELLO_FIRST, said.id))
-        return Introduced(self.user_of(said.token or "", said.id), said.id, said.last_offset)
+        user_id = self.user_of(said.token or "", said.id)
+        return Introduced(user_id, said.id, said.last_offset, said.last_version)
 
     def user_of(self, token: str, id: str | None = None) -> UserId:
         if not token:
@@ -74,12 +77,13 @@ class Introductions:
         except Refused as refused:
             raise Closing(unauthenticated(refused.code, refused.detail, id)) from None
 
-    async def take(self, connection: Connection) -> bool:
+    async def take(self, connection: Connection, last_version: int | None = None) -> bool:
         """Take the card and leave the present state with the connection; whether that went well.
 
         The state is that of sessions, or of the card alone if sessions is silent. A Redis out of
         reach keeps nobody out: the next refresh takes the card. False: a greater connection holds
-        the card, or nobody knows the state.
+        the card, or nobody knows the state: a card older than `last_version`, what the client was
+        told by a gateway that died before it wrote the card, is not the present one.
         """
         state = await self._state_of(connection.user_id)
         try:
@@ -89,7 +93,10 @@ class Introductions:
         for known in (state, taken.state if taken is not None else None):
             if known is not None:
                 connection.offer(known)
-        return connection.latest is not None and (taken is None or taken.mine)
+        latest = connection.latest
+        if latest is None or (state is None and latest.version < (last_version or 0)):
+            return False
+        return taken is None or taken.mine
 
     async def _state_of(self, user_id: UserId) -> UserState | None:
         try:

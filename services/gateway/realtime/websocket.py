@@ -160,7 +160,7 @@ class Sockets:
             return GONE
 
     async def _welcome(self, connection: Connection, said: Introduced, wire: Wire) -> Ending:
-        if not await self._introductions.take(connection):
+        if not await self._introductions.take(connection, said.last_version):
             return self._goodbye()
         await self._arrive(connection)
         connection.welcomed = True

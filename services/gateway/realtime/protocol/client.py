@@ -26,10 +26,12 @@ class Hello(ClientFrameBase, frozen=True, kw_only=True, tag="hello"):
 
     Said again on an open socket it asks for a fresh `welcome`. `last_offset` is that of the last
     relayed frame the client got: what came after it is sent again. "0-0" asks for all there is.
+    `last_version` is the greatest version the client was told: nothing older is told again.
     """
 
     token: Token | None = None
     last_offset: Offset | None = None
+    last_version: Count | None = None
 
 
 class Ping(ClientFrameBase, frozen=True, kw_only=True, tag="ping"):

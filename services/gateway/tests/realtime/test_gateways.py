@@ -117,6 +117,29 @@ async def test_the_card_stands_in_while_sessions_is_silent(world: World) -> None
         assert (await socket.closed())[0] == 4000
 
 
+async def test_a_card_older_than_what_was_told_does_not_stand_in(world: World) -> None:
+    """The gateway that told it died before it wrote the card."""
+    life = world.sessions.register()
+    running = await world.gateway(tending=False)
+    life.ask()
+    await running.hear(life.state)
+    token, told = world.token(life.user_id), life.state.version + 1
+    world.sessions.silent = True
+    async with world.socket(running) as socket:
+        await socket.say(type="hello", token=token, last_version=told)
+        code, [goodbye] = await socket.closed()
+        assert (code, goodbye["action"]) == (4000, "resume")
+    life.cancel()
+    world.sessions.silent = False
+    async with world.socket(running) as socket:
+        await socket.say(type="hello", token=token, last_version=told)
+        assert (await socket.hear("welcome"))["version"] == told
+    # A record that was set back is the record all the same.
+    async with world.socket(running) as socket:
+        await socket.say(type="hello", token=token, last_version=told + 1)
+        assert (await socket.hear("welcome"))["version"] == told
+
+
 async def test_an_emptied_redis_is_filled_again_and_sockets_are_welcomed_afresh(
     world: World,
 ) -> None:

@@ -82,6 +82,7 @@ CANDIDATE = Candidate(
 CLIENT: dict[str, ClientFrame] = {
     "hello": Hello(token="a.b.c", id="1"),
     "hello@resuming": Hello(token="a.b.c", last_offset="1795352400000-0", id="1"),
+    "hello@knowing": Hello(token="a.b.c", last_version=12, id="1"),
     "ping": Ping(id="2"),
     "session.join": SessionJoin(session_id=SESSION, id="3"),
     "session.decline": SessionDecline(session_id=SESSION, id="4"),

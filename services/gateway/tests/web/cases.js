@@ -73,7 +73,7 @@ test("hello says token and offset, and the welcome opens the link", async () => 
   await settled();
   last().open();
   equal([last().url, last().protocols], ["wss://parley.test/api/v1/ws", ["parley.v1"]]);
-  equal(last().sent, [{ type: "hello", token: "t1", last_offset: "0-0" }]);
+  equal(last().sent, [{ type: "hello", token: "t1", last_offset: "0-0", last_version: 0 }]);
   equal(parley.link, "connecting");
   last().say(welcome({ version: 7 }));
   equal([parley.link, parley.state.version, parley.user.display_name], ["open", 7, "Ana"]);

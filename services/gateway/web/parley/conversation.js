@@ -41,7 +41,7 @@ export class Conversation {
       WebSocket,
       token,
       random,
-      hello: () => ({ last_offset: this.#offset }),
+      hello: () => ({ last_offset: this.#offset, last_version: this.state.version }),
       heard: (frame) => this.#hear(frame),
       changed: () => this.#linkChanged(),
       online: () => globalThis.navigator?.onLine !== false,
