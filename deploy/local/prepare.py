@@ -30,7 +30,7 @@ PYTHON_MIN = (3, 11)
 # What each purpose needs beyond the stack itself.
 EXTRAS: Mapping[str, Sequence[str]] = {
     "servers": (),
-    "tests": ("chromium", "fonts-noto-core", "coturn", "openssl", "prometheus"),
+    "tests": ("chromium", "fonts-noto-core", "coturn", "curl", "openssl", "prometheus"),
     "browser": ("chromium",),
     "tls": ("openssl",),
 }
@@ -80,6 +80,7 @@ def missing_extras(purposes: Sequence[str]) -> list[str]:
     there = {
         "chromium": shutil.which("chromium") is not None,
         "fonts-noto-core": arabic.exists(),  # Those of every script but Chinese and the like.
+        "curl": shutil.which("curl") is not None,
         "coturn": shutil.which("turnserver") is not None,
         "openssl": shutil.which("openssl") is not None,
         "prometheus": shutil.which("prometheus") is not None,

@@ -1,7 +1,7 @@
 import asyncio
+import os
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -27,6 +27,17 @@ ours = ("opentelemetry.sdk.trace", "opentelemetry.exporter", "google.protobuf")
 assert not [name for name in sys.modules if name.startswith(ours)]
 """
 
+STOPPED_WITHOUT_A_COLLECTOR = """
+import time
+from shared import tracing
+tracing.start("gateway", "gateway-1")
+with tracing.began("POST"):
+    pass
+began = time.monotonic()
+tracing.stop()
+assert time.monotonic() - began < tracing.FLUSH_TIMEOUT_S + 1
+"""
+
 
 @pytest.fixture
 def collector(monkeypatch: pytest.MonkeyPatch) -> Iterator[Collector]:
@@ -37,14 +48,6 @@ def collector(monkeypatch: pytest.MonkeyPatch) -> Iterator[Collector]:
 def test_off_it_imports_nothing_makes_nothing_and_carries_nothing() -> None:
     command = [sys.executable, "-c", EVERYTHING_IMPORTED]
     subprocess.run(command, check=True, cwd=ROOT, timeout=30)
-
-
-def test_off_a_span_costs_less_than_a_microsecond_or_so() -> None:
-    began = time.perf_counter()
-    for _ in range(10_000):
-        with tracing.span("redis", tracing.CLIENT):
-            pass
-    assert time.perf_counter() - began < 0.1
 
 
 def test_spans_are_told_with_their_service_and_in_one_tree(collector: Collector) -> None:
@@ -159,11 +162,8 @@ async def test_tasks_carry_on_the_trace_they_were_begun_in(collector: Collector)
         assert {span.parent_id for span in parts} == {root.span_id}
 
 
-def test_a_collector_that_is_away_holds_up_no_stop(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:9")
-    tracing.start("gateway", "gateway-1")
-    with tracing.began("POST"):
-        pass
-    began = time.monotonic()
-    tracing.stop()
-    assert time.monotonic() - began < tracing.FLUSH_TIMEOUT_S + 1
+def test_a_collector_that_is_away_holds_up_no_stop() -> None:
+    """In a process of its own: the SDK goes on trying in a thread that ends with it."""
+    command = [sys.executable, "-c", STOPPED_WITHOUT_A_COLLECTOR]
+    environ = {**os.environ, "OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:9"}
+    subprocess.run(command, check=True, cwd=ROOT, env=environ, timeout=60)

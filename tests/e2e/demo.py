@@ -8,9 +8,11 @@ import asyncio
 import os
 import sys
 import time
+from contextlib import suppress
 from datetime import datetime
 
 import asyncpg
+import httpx2
 from msgspec import Struct
 
 from tests.e2e.client import Languages, Person
@@ -86,6 +88,14 @@ async def play(role: Role, people: Crowd, transcript: Transcript) -> tuple[Perso
     return person, str(partner["display_name"])
 
 
+def answers(url: str) -> bool:
+    """Whether somebody is there at all: the people below are patient with a replica that is not."""
+    with suppress(httpx2.TransportError):
+        httpx2.get(f"{url}/healthz")
+        return True
+    return False
+
+
 async def demo(urls: list[str], database_url: str) -> list[str]:
     """What was expected and did not happen."""
     transcript = Transcript()
@@ -159,6 +169,9 @@ def main() -> int:
         help="the gateway; several, separated by commas, share the people",
     )
     urls = parser.parse_args().url.split(",")
+    if not any(map(answers, urls)):
+        print(f"demo: nobody answers at {', '.join(urls)}: make up starts the stack")
+        return 1
     wrong = asyncio.run(demo(urls, os.environ.get("DATABASE_URL", "")))
     for line in wrong:
         print(f"NOT AS EXPECTED: {line}")

@@ -21,8 +21,13 @@ async def run(module: str, *arguments: str, **environment: str) -> tuple[int, st
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
     )
-    async with asyncio.timeout(60):
-        output, _ = await process.communicate()
+    try:
+        async with asyncio.timeout(60):
+            output, _ = await process.communicate()
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.communicate()
     return process.returncode or 0, output.decode()
 
 
@@ -38,6 +43,7 @@ async def test_the_demonstration_shows_who_met_whom(stack: Stack) -> None:
 async def test_the_demonstration_fails_when_nobody_meets(stack: Stack) -> None:
     code, output = await run("tests.e2e.demo", "--url", "http://127.0.0.1:9", DATABASE_URL="")
     assert code != 0, output
+    assert output.strip() == "demo: nobody answers at http://127.0.0.1:9: make up starts the stack"
 
 
 @pytest.mark.parametrize("scenario", ["arrive", "pour", "handshakes"])
