@@ -89,7 +89,7 @@ def describe_process(service: str, instance: str) -> None:
     GCCollector(registry=REGISTRY)
 
 
-# When a counter began is not worth a series for each.
+# When a counter began is not worth a series for each. (mypy: the library leaves this untyped.)
 disable_created_metrics()  # type: ignore[no-untyped-call]
 
 _process = gauge("parley_process_info", "1: the process of this service and instance.",

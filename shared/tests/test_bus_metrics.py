@@ -181,6 +181,7 @@ async def test_watching_goes_on_after_the_queues_were_deleted(
 
 
 async def test_questions_count_on_both_sides_by_what_came_of_them(connect: Connect) -> None:
+    # mypy: any text will do for a UserId here.
     asked = UnblockUser(user_id=new_id(), blocked_id=new_id())  # type: ignore[arg-type]
     answers: list[Done | Exception] = [Done(), Refused("unknown-user", "no"), ValueError()]
 

@@ -217,6 +217,7 @@ async def test_without_redis_it_is_said_that_nothing_was_relayed(world: World) -
     async with world.person(running, two.ana) as ana:
         memory = running.memory
         run, failing = memory.run, _Failing()
+        # mypy: a method is replaced on purpose, and put back: Redis fails for this one call.
         memory.run = failing.run  # type: ignore[method-assign]
         await ana.say(**two.signal() | {"id": "s"})
         error = await ana.hear("error")
@@ -254,6 +255,7 @@ async def test_no_log_holds_what_people_write(
         await ana.hear("chat")
         memory = running.memory
         run, failing = memory.run, _Failing()
+        # mypy: a method is replaced on purpose, and put back: Redis fails for this one call.
         memory.run = failing.run  # type: ignore[method-assign]
         await ana.say(**two.chat("2", secret))
         assert (await ana.hear("error"))["code"] == "unavailable"

@@ -167,6 +167,7 @@ async def test_a_slow_socket_hears_that_something_was_trimmed(world: World) -> N
     two = await met(world, here)
     async with talking(world, two, here, there) as (ana, ben):
         relay = there.gateway.relay
+        # mypy: methods are replaced on purpose, to be too late or to lose what they would tell.
         read, relay.read = relay.read, _nothing  # type: ignore[method-assign]
         for n in range(3):
             await ana.say(**two.chat(f"{n}"))
@@ -222,6 +223,7 @@ async def test_a_lost_ring_costs_no_more_than_a_round(world: World) -> None:
     here, there = await world.gateway(), await world.gateway()
     two = await met(world, here)
     async with talking(world, two, here, there) as (ana, ben):
+        # mypy: replaced on purpose, as above: both rings are lost.
         there.gateway.relay.wake = lambda user_ids: None  # type: ignore[method-assign]
         here.gateway.cards.ring_relayed = _nobody  # type: ignore[method-assign]
         await ana.say(**two.signal())
