@@ -81,10 +81,13 @@ class Database:
                 "application_name": "parley-sessions",
                 "timezone": "UTC",
                 # Every statement here is a few key look-ups: planning it anew, or compiling it,
-                # takes longer than running it, and no table is ever worth reading whole.
+                # takes longer than running it, and no table is ever worth reading whole, as these
+                # kinds of join would, by a plan made while it was small.
                 "plan_cache_mode": "force_generic_plan",
                 "jit": "off",
                 "enable_seqscan": "off",
+                "enable_hashjoin": "off",
+                "enable_mergejoin": "off",
                 "default_transaction_isolation": "read committed",
                 "statement_timeout": milliseconds,
                 "lock_timeout": milliseconds,

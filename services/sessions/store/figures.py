@@ -14,11 +14,11 @@ SELECT row_to_json(figures) FROM (
     SELECT (SELECT count(*) FROM (SELECT FROM outbox LIMIT $1) AS x) AS outbox_rows,
            (SELECT coalesce(extract(epoch FROM clock_timestamp() - min(created_at)), 0)::float
             FROM outbox) AS outbox_age_s,
-           (SELECT count(*) FROM (SELECT FROM match_requests WHERE status = 'pending' LIMIT $2)
+           (SELECT count(*) FROM (SELECT FROM match_requests WHERE ended_at IS NULL LIMIT $2)
             AS x) AS pending,
            (SELECT coalesce(json_object_agg(status, n), '{}') FROM (
                 SELECT status, count(*) AS n FROM (
-                    SELECT status FROM chat_sessions WHERE status <> 'ended' LIMIT $2) AS x
+                    SELECT status FROM chat_sessions WHERE repeat_at IS NOT NULL LIMIT $2) AS x
                 GROUP BY status) AS y) AS live
 ) AS figures
 """

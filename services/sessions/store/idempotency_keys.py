@@ -11,12 +11,11 @@ from shared.domain import Idempotency
 from shared.identifiers import UserId
 
 FIND = """
-SELECT user_id, operation, key, body_sha256, effect_id
+SELECT user_id, operation, key, body_sha256, effect_id, expires_at > $4 AS holds
 FROM idempotency_keys
 JOIN unnest($1::uuid[], $2::text[], $3::text[]) AS asked (user_id, operation, key)
     USING (user_id, operation, key)
-WHERE expires_at > $4
-"""
+"""  # `holds` is no condition: it would tempt to the index of what expires
 KEEP = """
 INSERT INTO idempotency_keys (user_id, operation, key, body_sha256, effect_id, expires_at)
 SELECT *, $6 FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::uuid[])
@@ -40,7 +39,7 @@ async def find(transaction: Transaction, asked: Sequence[Effect]) -> dict[UserId
         return {}
     users, operations, keys = _columns(asked)
     rows = await transaction.connection.fetch(FIND, users, operations, keys, transaction.now)
-    return {row["user_id"]: _effect(row) for row in rows}
+    return {row["user_id"]: _effect(row) for row in rows if row["holds"]}
 
 
 def _effect(row: Record) -> Effect:

@@ -1,4 +1,8 @@
-"""The table `match_requests`: wishes to be matched, and the tickets they put in the pool."""
+"""The table `match_requests`: wishes to be matched, and the tickets they put in the pool.
+
+That a request is pending is said in the words of the index that is to be used: see
+`migrations/0020_plans.sql`.
+"""
 
 from collections.abc import Collection, Sequence
 from datetime import datetime
@@ -73,16 +77,16 @@ SELECT row_to_json(record) FROM (
 ) AS record
 """
 PENDING_OF = """
-SELECT id FROM match_requests WHERE user_id = ANY($1::uuid[]) AND status = 'pending'
+SELECT id FROM match_requests WHERE user_id = ANY($1::uuid[]) AND ended_at IS NULL
 """
 PENDING_OVERDUE_OF = f"{PENDING_OF} AND expires_at <= $2"
 OVERDUE = """
-SELECT user_id FROM match_requests WHERE status = 'pending' AND expires_at <= statement_timestamp()
+SELECT user_id FROM match_requests WHERE reason IS NULL AND expires_at <= statement_timestamp()
 ORDER BY expires_at LIMIT $1
 """
 NEXT_DEADLINE = """
 SELECT extract(epoch FROM min(expires_at) - statement_timestamp())::float
-FROM match_requests WHERE status = 'pending'
+FROM match_requests WHERE reason IS NULL
 """
 
 _tickets = msgspec.json.Decoder(Ticket)

@@ -12,7 +12,7 @@ Table = Literal["match_requests", "chat_sessions"]
 
 CLAIM = """
 UPDATE {table} SET repeat_at = statement_timestamp() + $1::float * interval '1 s'
-WHERE id IN (SELECT id FROM {table} WHERE {open} AND repeat_at <= statement_timestamp()
+WHERE id IN (SELECT id FROM {table} WHERE repeat_at <= statement_timestamp()
              ORDER BY repeat_at LIMIT $2 FOR NO KEY UPDATE SKIP LOCKED)
 RETURNING id
 """
@@ -21,20 +21,21 @@ UPDATE {table}
 SET repeats = least(repeats + 1, 100),
     repeat_at = statement_timestamp()
         + least($2::float * 2 ^ least(repeats + 1, 20), $3::float) * interval '1 s'
-WHERE id IN (SELECT id FROM {table} WHERE {open} AND id = ANY($1::uuid[])
-             AND repeat_at > statement_timestamp() FOR NO KEY UPDATE SKIP LOCKED)
-"""
+WHERE id IN (SELECT id FROM {table} WHERE id = ANY($1::uuid[])
+             AND coalesce(repeat_at > statement_timestamp(), false)
+             FOR NO KEY UPDATE SKIP LOCKED)
+"""  # coalesce keeps it from reading the index of all that is open instead of the ids
 NOW = """
 UPDATE {table} SET repeat_at = statement_timestamp()
-WHERE id IN (SELECT id FROM {table} WHERE {open} AND repeat_at > statement_timestamp()
+WHERE id IN (SELECT id FROM {table} WHERE repeat_at > statement_timestamp()
              LIMIT $1 FOR NO KEY UPDATE SKIP LOCKED)
 """
-OPEN = {"match_requests": "status = 'pending'", "chat_sessions": "status <> 'ended'"}
+TABLES: tuple[Table, ...] = ("match_requests", "chat_sessions")
 
 
 async def claim(connection: Connection, table: Table, limit: int, lease_s: float) -> list[str]:
     """Ids of what is due, ours for the lease: unless `told` in time, they are due again."""
-    query = CLAIM.format(table=table, open=OPEN[table])
+    query = CLAIM.format(table=table)
     return [row["id"] for row in await connection.fetch(query, lease_s, limit)]
 
 
@@ -45,13 +46,13 @@ async def told(
 
     What was made due meanwhile stays due.
     """
-    query = TOLD.format(table=table, open=OPEN[table])
+    query = TOLD.format(table=table)
     await connection.execute(query, ids, first_s, max_s)
 
 
 async def all_now(connection: Connection, limit: int) -> None:
     """Everything open is due, so many rows in a statement."""
-    for table, is_open in OPEN.items():
-        query = NOW.format(table=table, open=is_open)
+    for table in TABLES:
+        query = NOW.format(table=table)
         while rows(await connection.execute(query, limit)) >= limit:
             pass

@@ -22,7 +22,7 @@ SELECT p.id, p.display_name, p.native_languages, p.practice_languages,
 PENDING_REQUEST = """
 SELECT r.id AS request_id, r.since, r.expires_at, r.native_languages, r.practice_languages,
        r.requeued_from
-FROM match_requests AS r WHERE r.user_id = u.id AND r.status = 'pending'
+FROM match_requests AS r WHERE r.user_id = u.id AND r.ended_at IS NULL
 """
 TURN = """
 SELECT c.turn_number AS number, speaker.practises AS language,
