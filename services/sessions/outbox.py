@@ -53,45 +53,47 @@ class Outbox:
     ) -> T:
         """What `body` returns, committed together with the events it left in the transaction.
 
-        The publishing goes on behind; `publish_first` awaits it, though not its success.
+        The publishing goes on behind; `publish_first` awaits it, though not its success, and not
+        that of history, for which nobody waits.
         """
-        messages: list[Encoded] = []
-        caused: list[AnyEvent] = []
+        caused: list[tuple[AnyEvent, Encoded]] = []
         trace = tracing.carried()
 
         async def whole(transaction: Transaction) -> T:
             result = await body(transaction)
-            caused[:] = transaction.events
-            messages[:] = [
-                encoded(event, transaction.traces.get(event.correlation_id, trace))
-                for event in sorted(caused, key=_is_history)
-            ]
-            if messages:
-                await store.outbox.write(transaction, messages)
+            caused[:] = await _write(transaction, trace)
             return result
 
         result = await self._database.transact(
             user_ids, whole, with_partners=with_partners, skip_locked=skip_locked
         )
-        metrics.note(caused)
+        metrics.note([event for event, _ in caused])
+        urgent = [message for event, message in caused if not _is_history(event)]
+        history = [message for event, message in caused if _is_history(event)]
         if publish_first:
-            await self._publish(messages)
-        elif messages:
-            task = self._tasks.create_task(self._publish(messages))
-            self._publishing.add(task)
-            task.add_done_callback(self._publishing.discard)
+            await self._publish(urgent)
+            self._publish_behind(history)
+        else:
+            self._publish_behind(urgent, history)
         return result
 
-    async def _publish(self, messages: Sequence[Encoded]) -> None:
-        """Publish rows that are committed; failing that, the relay will."""
-        if not messages or self._in_flight > self._settings.outbox_in_flight_max:
+    def _publish_behind(self, *batches: Sequence[Encoded]) -> None:
+        if any(batches):
+            task = self._tasks.create_task(self._publish(*batches))
+            self._publishing.add(task)
+            task.add_done_callback(self._publishing.discard)
+
+    async def _publish(self, *batches: Sequence[Encoded]) -> None:
+        """Publish committed rows, a batch after the other; failing that, the relay will."""
+        messages = sum(map(len, batches))
+        if self._in_flight > self._settings.outbox_in_flight_max:
             return
-        self._in_flight += len(messages)
+        self._in_flight += messages
         try:
-            confirmed = await self._confirm(messages)
-            self._confirmed.extend(confirmed)
+            for batch in batches:
+                self._confirmed.extend(await self._confirm(batch))
         finally:
-            self._in_flight -= len(messages)
+            self._in_flight -= messages
 
     async def forget_confirmed(self) -> None:
         """Delete the rows that are confirmed. Those of a crash in between are published again."""
@@ -138,23 +140,35 @@ class Outbox:
 
         What can never be published is done with too: it would stop what comes after it.
         """
-        publishing = map(self._publisher.publish_encoded, messages)
-        outcomes = await asyncio.gather(*publishing, return_exceptions=True)
-        left = 0
-        for message, outcome in zip(messages, outcomes, strict=True):
-            if isinstance(outcome, Unavailable):
-                left += 1
-            elif isinstance(outcome, Rejected):
-                log.error("outbox.unpublishable", type=message.type, event_id=message.event_id)
-            elif outcome is not None:
-                raise outcome
+        if len(messages) == 1:  # without a task: that would take its turn behind the answer
+            outcomes = [await self._attempt(messages[0])]
+        else:
+            outcomes = await asyncio.gather(*map(self._attempt, messages))
+        left = outcomes.count(False)
         if left:
             log.warning("outbox.left", events=left)
-        return [
-            message.event_id
-            for message, outcome in zip(messages, outcomes, strict=True)
-            if not isinstance(outcome, Unavailable)
-        ]
+        return [message.event_id for message, done in zip(messages, outcomes, strict=True) if done]
+
+    async def _attempt(self, message: Encoded) -> bool:
+        """Whether it is done with."""
+        try:
+            await self._publisher.publish_encoded(message)
+        except Unavailable:
+            return False
+        except Rejected:
+            log.error("outbox.unpublishable", type=message.type, event_id=message.event_id)
+        return True
+
+
+async def _write(transaction: Transaction, trace: str) -> list[tuple[AnyEvent, Encoded]]:
+    """Write the events of a transaction to the outbox: each, and what is to be published of it."""
+    caused = [
+        (event, encoded(event, transaction.traces.get(event.correlation_id, trace)))
+        for event in transaction.events
+    ]
+    if caused:
+        await store.outbox.write(transaction, [message for _, message in caused])
+    return caused
 
 
 def _is_history(event: AnyEvent) -> bool:

@@ -33,6 +33,7 @@ async def test_fifty_copies_of_a_match_make_one_session(
 async def test_what_people_wait_for_is_published_before_the_history(sessions: Replica) -> None:
     _, _, found = await sessions.waiting_pair()
     await sessions.hear(found)
+    await sessions.parts.outbox.finish()
     kinds = [type(event) for event in sessions.publisher.published]
     told = [kind for kind in kinds if kind in (StateChanged, RequestEnded, SessionCreated)]
     assert told == [StateChanged, RequestEnded, RequestEnded, SessionCreated]

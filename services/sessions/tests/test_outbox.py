@@ -6,8 +6,8 @@ from services.sessions.store.database import Transaction
 from services.sessions.tests.replica import Replica
 from shared.config import Seconds
 from shared.errors import Rejected, Unavailable
-from shared.events import TicketOpened, UserErased, UserRegistered
-from shared.identifiers import UserId, new_id
+from shared.events import TicketClosed, TicketOpened, UserErased, UserRegistered
+from shared.identifiers import RequestId, UserId, new_id
 
 LEFT = "SELECT count(*) FROM outbox"
 AGE = "UPDATE outbox SET created_at = created_at - interval '1 min'"
@@ -92,9 +92,24 @@ async def test_an_effect_that_fails_causes_no_event(sessions: Replica) -> None:
     assert await sessions.value(LEFT) == 0
 
 
-async def test_events_handlers_cause_are_published_before_they_return(sessions: Replica) -> None:
-    await sessions.parts.outbox.transact((), erase_in_outbox, publish_first=True)
-    assert len(sessions.told(UserErased)) == 1
+async def test_what_handlers_cause_is_published_before_they_return_but_history(
+    sessions: Replica,
+) -> None:
+    async def close_and_erase(transaction: Transaction) -> None:
+        await erase_in_outbox(transaction)
+        request_id, now = RequestId(new_id()), transaction.now
+        transaction.events.append(
+            TicketClosed(correlation_id=request_id, request_id=request_id, expires_at=now)
+        )
+
+    await sessions.parts.outbox.transact((), close_and_erase, publish_first=True)
+    assert [type(event) for event in sessions.publisher.published] == [TicketClosed]
+    await sessions.only(UserErased)
+
+
+async def test_a_ticket_is_on_its_way_before_its_owner_is_answered(sessions: Replica) -> None:
+    await sessions.open(await sessions.register())
+    assert len(sessions.told(TicketOpened)) == 1
 
 
 async def test_publishing_that_falls_behind_is_left_to_the_relay(sessions: Replica) -> None:
