@@ -91,7 +91,8 @@ class Outbox:
         self._in_flight += messages
         try:
             for batch in batches:
-                self._confirmed.extend(await self._confirm(batch))
+                confirmed = await self._confirm(batch)
+                self._confirmed.extend(confirmed)  # to the list of now, not of before the wait
         finally:
             self._in_flight -= messages
 

@@ -8,6 +8,7 @@ from shared.config import Seconds
 from shared.errors import Rejected, Unavailable
 from shared.events import TicketClosed, TicketOpened, UserErased, UserRegistered
 from shared.identifiers import RequestId, UserId, new_id
+from shared.messaging import Encoded
 
 LEFT = "SELECT count(*) FROM outbox"
 AGE = "UPDATE outbox SET created_at = created_at - interval '1 min'"
@@ -25,6 +26,26 @@ async def test_what_is_confirmed_is_forgotten(sessions: Replica) -> None:
     await sessions.only(UserRegistered)
     assert await sessions.value(LEFT) == 1
     await sessions.parts.outbox.forget_confirmed()
+    assert await sessions.value(LEFT) == 0
+
+
+async def test_what_is_confirmed_while_others_are_forgotten_is_forgotten_too(
+    sessions: Replica,
+) -> None:
+    confirming, publish = asyncio.Event(), sessions.publisher.publish_encoded
+
+    async def publish_slowly(*messages: Encoded) -> None:
+        await confirming.wait()
+        await publish(*messages)
+
+    await sessions.register()
+    await sessions.only(UserRegistered)
+    sessions.publisher.publish_encoded = publish_slowly  # type: ignore[method-assign]
+    await sessions.register()
+    await sessions.parts.outbox.forget_confirmed()
+    assert await sessions.value(LEFT) == 1
+    confirming.set()
+    await sessions.parts.outbox.finish()
     assert await sessions.value(LEFT) == 0
 
 
