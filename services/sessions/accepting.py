@@ -8,7 +8,7 @@ import structlog
 from services.sessions import transitions
 from services.sessions.config import Settings
 from services.sessions.metrics import Verdict
-from services.sessions.store import chat_sessions, match_requests
+from services.sessions.store import chat_sessions, matches
 from services.sessions.store.database import Transaction
 from shared.domain import MatchSide, RequestEndReason, RequestStatus, Ticket
 from shared.events import MatchFound, SessionCreated, SessionParticipant
@@ -26,20 +26,20 @@ async def accept_or_void(
     again changes nothing: it is known, or the attempts have moved on.
     """
     users = [side.user_id for side in match.sides]
-    known, engaged = await chat_sessions.engaged(transaction, match.match_id, users)
-    if known:
-        return Verdict.KNOWN
     request_ids = [side.request_id for side in match.sides]
-    tickets = await match_requests.tickets(transaction.connection, request_ids, avoid_max=None)
+    standing = await matches.standing(transaction, match.match_id, request_ids, users)
+    if standing.known:
+        return Verdict.KNOWN
+    tickets = {ticket.request_id: ticket for ticket in standing.tickets}
     good = [
         tickets[side.request_id]
         for side in match.sides
-        if _is_good(side, tickets.get(side.request_id), engaged)
+        if _is_good(side, tickets.get(side.request_id), standing.engaged)
     ]
     if len(good) == 2 and _may_meet(*good):
         await _accept(transaction, match, good, settings)
         return Verdict.ACCEPTED
-    cause = _cause(match, tickets, engaged)
+    cause = _cause(match, tickets, standing.engaged)
     log.info("match.voided", match_id=match.match_id, good=len(good), cause=cause)
     await transitions.reopen(transaction, [ticket.request_id for ticket in good], settings)
     return cause

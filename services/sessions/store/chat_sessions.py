@@ -25,10 +25,6 @@ UPDATE match_requests
 SET status = 'matched', reason = 'matched', ended_at = $3, session_id = $1, repeat_at = NULL
 WHERE id = ANY($6::uuid[]) AND status = 'pending'
 """
-ENGAGED = """
-SELECT EXISTS (SELECT FROM chat_sessions WHERE id = $1) AS known,
-       ARRAY(SELECT user_id FROM participants WHERE live AND user_id = ANY($2::uuid[])) AS engaged
-"""
 SIDE = """
 SELECT p.user_id, p.request_id, p.practises, p.connection_id, p.connected, p.practised_s,
        extract(epoch FROM r.expires_at - r.ended_at)::float AS left_s
@@ -113,15 +109,6 @@ async def create(
         [side.practises for side in match.sides],
         repeat_after_s,
     )
-
-
-async def engaged(
-    transaction: Transaction, session_id: SessionId, user_ids: Collection[UserId]
-) -> tuple[bool, frozenset[UserId]]:
-    """Whether this session is known, and who of the users is in a live one."""
-    row = await transaction.connection.fetchrow(ENGAGED, session_id, list(user_ids))
-    assert row is not None, "the query always has one row"
-    return row["known"], frozenset(row["engaged"])
 
 
 async def live_of(transaction: Transaction, user_ids: Collection[UserId]) -> Sequence[Record]:

@@ -36,10 +36,10 @@ SELECT row_to_json(ticket) FROM (
     FROM r JOIN users AS u ON u.id = r.user_id
 ) AS ticket
 """
-TICKETS = f"""
-WITH r AS (SELECT * FROM match_requests WHERE id = ANY($1::uuid[]) AND status = 'pending')
-{TICKETS_OF_R}
+PENDING_R = """
+r AS (SELECT * FROM match_requests WHERE id = ANY($1::uuid[]) AND status = 'pending')
 """
+TICKETS = f"WITH {PENDING_R} {TICKETS_OF_R}"
 INSERT = f"""
 WITH r AS (
     INSERT INTO match_requests (id, user_id, line, native_languages, practice_languages,
@@ -167,12 +167,12 @@ async def next_attempt(transaction: Transaction, request_ids: Collection[Request
 
 
 async def tickets(
-    connection: Connection, request_ids: Collection[RequestId], avoid_max: int | None
+    connection: Connection, request_ids: Collection[RequestId], avoid_max: int
 ) -> dict[RequestId, Ticket]:
     """The present tickets of those that are pending.
 
     Each avoids, first to last: the partners of its line, whom the user blocked, who blocked the
-    user; the newest of each first, `avoid_max` at most, or all.
+    user; the newest of each first, `avoid_max` at most.
     """
     rows = await structs(connection, _tickets, TICKETS, list(request_ids), avoid_max)
     return {ticket.request_id: ticket for ticket in rows}
