@@ -3,10 +3,12 @@
 import json
 import math
 import time
+from contextlib import suppress
 from typing import Any
 
 from msgspec import Struct
 from playwright.async_api import ConsoleMessage, Locator, Page, Response, WebSocket, expect
+from playwright.async_api import TimeoutError as Late
 
 from contracts.checking import Untrue, check_frame
 from shared.testing import eventually
@@ -16,6 +18,7 @@ STEP_LIMIT_S = 20.0
 LOAD_LIMIT_S = 40.0
 ARRIVALS = 3
 HEARD_LIMIT_S = 15.0
+ALLOW_TIMEOUT_MS = 1000
 STATISTICS = """async () => {
     const found = [];
     for (const connection of window.watchedConnections) {
@@ -121,9 +124,10 @@ class Visitor:
         await self.button("Find a partner").click()
         await self.at("microphone")
         allow, start = self.button("Allow microphone"), self.button("Start searching")
-        await expect(allow.or_(start)).to_be_visible()
-        if await allow.is_visible():
-            await allow.click()
+        while not await start.is_visible():
+            with suppress(Late):  # allowed before, the page goes on without being asked
+                await allow.click(timeout=ALLOW_TIMEOUT_MS)
+                await start.wait_for()
         await start.click()
 
     async def send(self, text: str) -> None:
