@@ -23,7 +23,7 @@ ARGS ?= list
 IN_STACK := stack=$$($(PYTHON) -m deploy.stack env) || exit 1; set -a; eval "$$stack"; set +a;
 
 .DEFAULT_GOAL := help
-.PHONY: help up down clean logs migrate dead-letters reports trace audit demo partner bench test check fmt lint type lock contracts contracts-check dashboards languages house prepare \
+.PHONY: help up down clean logs migrate dead-letters reports trace audit demo talk partner bench test check fmt lint type lock contracts contracts-check dashboards languages house prepare \
 	prepare-tests prepare-browser screenshots example
 
 help: ## list what there is
@@ -62,6 +62,9 @@ audit: prepare ## check what must hold of all stores and between them
 
 demo: prepare ## watch a handful of people find partners in the running stack
 	@$(IN_STACK) $(PY) -m tests.e2e.demo --url "$$PARLEY_URL"
+
+talk: prepare-tests ## two browsers talk in the running stack, from sign-up to the record
+	@$(IN_STACK) PARLEY_VISIT="$$PARLEY_URL" $(PY) -m pytest tests/e2e/test_web_talk.py -k "clicks or anew"
 
 partner: prepare-browser ## keep a robot that talks with you (NATIVE=es PRACTICE=en); ends on Ctrl-C
 	@test -n "$(NATIVE)" -a -n "$(PRACTICE)" || \

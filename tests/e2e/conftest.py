@@ -8,6 +8,7 @@ import pytest_asyncio
 
 from tests.e2e.browsers import Browsers
 from tests.e2e.browsers import browsers as opened_browsers
+from tests.e2e.place import Place, visited
 from tests.e2e.stack import Shape, Stack, Stacks
 from tests.e2e.turn import Turn, turn_server
 
@@ -39,3 +40,13 @@ def web(stacks: Stacks, turn: Turn) -> Stack:
     }
     everything = (*turn.settings, *settings.items())
     return stacks.use(Shape(matchers=1, sessions=1, settings=everything))
+
+
+@pytest.fixture
+def place(request: pytest.FixtureRequest) -> Place:
+    """The stack that `make talk` visits, else the `web`."""
+    present = visited()
+    if present is not None:
+        return present
+    web: Stack = request.getfixturevalue("web")
+    return Place(web.urls, web.stores)

@@ -15,6 +15,7 @@ import pytest
 from shared.proxy import Proxy
 from shared.testing import eventually
 from tests.e2e.browsers import Browsers
+from tests.e2e.place import Place
 from tests.e2e.stack import Stack
 from tests.e2e.visitor import Heard, Visitor
 
@@ -49,11 +50,11 @@ async def meet(browsers: Browsers, urls: Sequence[str]) -> tuple[Visitor, Visito
     return ana, ben
 
 
-async def check_recorded(stack: Stack, visitor: Visitor, talked_s: float) -> None:
+async def check_recorded(place: Place, visitor: Visitor, talked_s: float) -> None:
     """The session stands in Postgres, ended by who left, about as long as the talk was."""
 
     async def ended() -> None:
-        [row] = await stack.stores.query(SESSION, visitor.id)
+        [row] = await place.records.query(SESSION, visitor.id)
         assert (row["status"], row["reason"]) == ("ended", "left")
         assert talked_s - 2 <= row["duration_s"] <= talked_s + 5
         assert abs(sum(row["practised_s"]) - row["duration_s"]) <= 1
@@ -63,9 +64,9 @@ async def check_recorded(stack: Stack, visitor: Visitor, talked_s: float) -> Non
 
 @pytest.mark.parametrize("_talk", range(TALKS))
 async def test_two_people_go_from_sign_up_to_a_talk_by_clicks_and_typing_and_hear_each_other(
-    web: Stack, browsers: Browsers, _talk: int
+    place: Place, browsers: Browsers, _talk: int
 ) -> None:
-    ana, ben = await meet(browsers, web.urls)
+    ana, ben = await meet(browsers, place.urls)
     began = time.monotonic()
     await asyncio.gather(ana.hears(), ben.hears())
     await ana.send("¡Hola, Ben!")
@@ -77,7 +78,7 @@ async def test_two_people_go_from_sign_up_to_a_talk_by_clicks_and_typing_and_hea
     talked_s = time.monotonic() - began
     await ana.hang_up()
     await asyncio.gather(ana.at("ended"), ben.at("ended"))
-    await check_recorded(web, ana, talked_s)
+    await check_recorded(place, ana, talked_s)
 
 
 async def check_written(visitor: Visitor, texts: list[str]) -> None:
@@ -85,12 +86,12 @@ async def check_written(visitor: Visitor, texts: list[str]) -> None:
 
 
 async def test_a_page_loaded_anew_in_mid_call_talks_on_within_five_seconds(
-    web: Stack, browsers: Browsers
+    place: Place, browsers: Browsers
 ) -> None:
-    ana, ben = await meet(browsers, web.urls)
+    ana, ben = await meet(browsers, place.urls)
     limit_s = RELOAD_LIMIT_S * max(1.0, max(ana.arrived_s, ben.arrived_s) / OPENING_S)
     await asyncio.gather(ana.hears(), ben.hears())
-    [before] = await web.stores.query(SESSION, ana.id)
+    [before] = await place.records.query(SESSION, ana.id)
     connections_of_ben = await ben.connections()
 
     began = time.monotonic()
@@ -106,7 +107,7 @@ async def test_a_page_loaded_anew_in_mid_call_talks_on_within_five_seconds(
     print(f"heard again {took_s:.1f} s after the reload, of {limit_s:.1f} s")
     assert took_s <= limit_s
     await asyncio.gather(ana.at("call"), ben.at("call"))
-    [after] = await web.stores.query(SESSION, ana.id)
+    [after] = await place.records.query(SESSION, ana.id)
     assert (after["id"], after["status"]) == (before["id"], "active")
 
     await ben.hang_up()
