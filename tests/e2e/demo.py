@@ -15,7 +15,7 @@ import asyncpg
 import httpx2
 from msgspec import Struct
 
-from tests.e2e.client import Languages, Person
+from tests.e2e.client import Frame, Languages, Person
 from tests.e2e.crowd import Crowd, crowd
 
 PATIENCE_S = 20.0
@@ -73,12 +73,13 @@ async def play(role: Role, people: Crowd, transcript: Transcript) -> tuple[Perso
     await person.insist(timeout=role.timeout)
     begin = time.monotonic()
     if not role.partner:
-        expired = await person.hear("match.expired", PATIENCE_S)
+        expired = await person.hear("match.expired", PATIENCE_S, has_expired, "welcome")
         waited_s = expired.received_at - begin
         transcript.say(f"{role.name} waited {waited_s:.2f} s: nobody, the time is up")
         return person, "match.expired" if not person.heard("match.found") else "match.found"
-    found = await person.hear("match.found", PATIENCE_S)
-    partner, waited_s = found["partner"], max(0.0, found.received_at - begin)
+    heard = await person.hear("match.found", PATIENCE_S, has_found, "welcome")
+    found = heard["session"] if heard.type == "welcome" else heard.body
+    partner, waited_s = found["partner"], max(0.0, heard.received_at - begin)
     shared = ", ".join(partner["shared_interests"])
     transcript.say(
         f"{role.name} waited {waited_s:.2f} s and meets {partner['display_name']}: practises "
@@ -86,6 +87,18 @@ async def play(role: Role, people: Crowd, transcript: Transcript) -> tuple[Perso
         + (f"; both like {shared}" if shared else "")
     )
     return person, str(partner["display_name"])
+
+
+def has_found(frame: Frame) -> bool:
+    """Whose socket broke meanwhile reads in the welcome of the next what else a frame had told."""
+    return frame.type != "welcome" or frame["session"] is not None
+
+
+def has_expired(frame: Frame) -> bool:
+    if frame.type != "welcome":
+        return True
+    last = frame["last_request"]
+    return last is not None and last["status"] == "expired"
 
 
 def answers(url: str) -> bool:

@@ -11,11 +11,13 @@ const parley = new Parley({ storage: new MemoryStorage() });
 const sound = new Audio();
 let asking = false;
 let heard = false;
+let met = null;
 
 /** Registers and begins; throws what the server refuses. */
 export async function begin(profile) {
   await parley.register(profile);
   parley.addEventListener("change", ask);
+  parley.addEventListener("change", meet);
   parley.addEventListener("call", listen);
   for (const [type, tell] of Object.entries(TOLD)) parley.addEventListener(type, tell);
   parley.connect();
@@ -25,17 +27,12 @@ export async function begin(profile) {
 export async function end() {
   say("goes");
   parley.removeEventListener("change", ask);
+  parley.removeEventListener("change", meet);
   for (const [type, tell] of Object.entries(TOLD)) parley.removeEventListener(type, tell);
   await parley.erase();
 }
 
 const TOLD = {
-  "match.found": ({ detail }) => {
-    heard = false;
-    const { partner, you_practise, partner_practises } = detail;
-    say(`meets ${partner.display_name}: practises ${you_practise}, gives ${partner_practises}`);
-    parley.join(tone());
-  },
   "match.requeued": () => say("waits again, no later than before"),
   "match.expired": () => say("nobody came, the time is up"),
   "match.cancelled": ({ detail }) => say(`no longer waits (${detail.reason})`),
@@ -60,6 +57,17 @@ const TOLD = {
     }
   },
 };
+
+/** Whoever is found, told by a frame or by the welcome of a socket that broke meanwhile. */
+function meet() {
+  const { session } = parley.state;
+  if (!session || session.session_id === met) return;
+  met = session.session_id;
+  heard = false;
+  const { partner, you_practise, partner_practises } = session;
+  say(`meets ${partner.display_name}: practises ${you_practise}, gives ${partner_practises}`);
+  parley.join(tone());
+}
 
 /** Whenever nothing is open. */
 async function ask() {
