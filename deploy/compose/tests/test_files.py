@@ -6,6 +6,7 @@ import msgspec
 import pytest
 import yaml
 
+from contracts.checking import http
 from deploy.local.supervision import ROOT
 from services.gateway.config import Settings as GatewaySettings
 from services.matcher.config import Settings as MatcherSettings
@@ -194,6 +195,16 @@ def test_what_is_mounted_is_there() -> None:
             for volume in service.get("volumes", ()):
                 source = volume.partition(":")[0]
                 assert not source.startswith(".") or (DEPLOY / source).exists(), (name, volume)
+
+
+def test_the_edge_answers_for_a_gateway_that_is_gone_in_the_words_of_the_contract() -> None:
+    edge = (DEPLOY / "edge" / "Caddyfile").read_text()
+    [body] = re.findall(r"body `(.*)`", edge)
+    [status] = re.findall(r"respond (\d+)", edge)
+    headers = dict(re.findall(r"^\t+header (\S+) (\S+)$", edge, re.MULTILINE))
+    assert int(headers["Retry-After"]) > 0
+    media_type, path = headers["Content-Type"], "/api/v1/match/request"
+    http().check_answer("POST", path, int(status), media_type, body.encode())
 
 
 def test_the_images_are_made_of_what_they_run_and_of_no_tests() -> None:
