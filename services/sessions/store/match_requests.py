@@ -1,7 +1,7 @@
 """The table `match_requests`: wishes to be matched, and the tickets they put in the pool.
 
 That a request is pending is said in the words of the index that is to be used: see
-`migrations/0020_plans.sql`.
+`migrations/0020_plans_for_requests.sql`.
 """
 
 from collections.abc import Collection, Sequence
