@@ -41,7 +41,7 @@ SELECT row_to_json(record) FROM (
             FROM participants AS p JOIN match_requests AS r ON r.id = p.request_id,
                  LATERAL ({SIDE}) AS x
             WHERE p.session_id = c.id) AS sides
-    FROM chat_sessions AS c WHERE c.live AND %s
+    FROM chat_sessions AS c WHERE %s
 ) AS record
 """
 LIVE_OF = (
@@ -50,7 +50,7 @@ LIVE_OF = (
 c.id IN (SELECT session_id FROM participants WHERE live AND user_id = ANY($1::uuid[]))
 """
 )
-LIVE = RECORDS % "c.id = ANY($1::uuid[])"
+LIVE = RECORDS % "c.live AND c.id = ANY($1::uuid[])"
 DEADLINES = {"waiting": "join_by", "connecting": "connect_by", "active": "turn_until"}
 """Of each status, the one column that counts; no turn lasts longer than the talk may."""
 LATE = (

@@ -81,8 +81,8 @@ class Database:
                 "application_name": "parley-sessions",
                 "timezone": "UTC",
                 # Every statement here is a few key look-ups: planning it anew, or compiling it,
-                # takes longer than running it, and no table is ever worth reading whole, as these
-                # kinds of join would, by a plan made while it was small.
+                # takes longer than running it, and no table is ever worth reading whole, as a hash
+                # or merge join would, by a plan made while it was small.
                 "plan_cache_mode": "force_generic_plan",
                 "jit": "off",
                 "enable_seqscan": "off",

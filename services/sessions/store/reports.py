@@ -44,7 +44,7 @@ OPEN = LIST % "WHERE r.status = 'open' ORDER BY r.created_at, r.id"
 ALL = LIST % "ORDER BY r.created_at DESC, r.id DESC"
 CLOSE = """
 UPDATE reports SET status = 'closed', closed_at = statement_timestamp(), note = $2
-WHERE id = $1 AND status = 'open' RETURNING true
+WHERE id = $1 AND closed_at IS NULL RETURNING true
 """
 
 

@@ -3,7 +3,7 @@ made when there was nothing yet, and kept."""
 
 from services.sessions.tests.replica import Replica, act
 from shared.domain import Idempotency
-from shared.events import ParticipantConnected, ParticipantLeft
+from shared.events import ParticipantConnected, ParticipantLeft, Silent, UserOffline
 from shared.identifiers import UserId
 from shared.requests import CancelRequest, OpenRequest, RequestOpened
 
@@ -44,6 +44,12 @@ WITH people AS (
 INSERT INTO participants (session_id, user_id, request_id, side, practises, created_at)
 SELECT session_id, id, id, side, 'en', now() FROM pairs
 """
+DUE = "UPDATE {} SET repeat_at = now() WHERE id = $1"
+OVER = """
+UPDATE match_requests SET since = since - interval '2 min', expires_at = since - interval '1 min'
+WHERE id = $1
+"""
+LATE = "UPDATE chat_sessions SET join_by = now() WHERE id = $1"
 READ = """
 SELECT (SELECT sum(idx_tup_read) FROM pg_stat_user_indexes)
      + (SELECT sum(seq_tup_read) FROM pg_stat_user_tables)
@@ -53,6 +59,7 @@ SELECT (SELECT sum(idx_tup_read) FROM pg_stat_user_indexes)
 async def test_what_is_done_for_two_reads_nobody_else(sessions: Replica) -> None:
     alone = {"database_connections_first": 1, "database_connections_max": 1}
     async with sessions.like(**alone) as one:  # one connection, which keeps its plans
+        await one.calm(ahead_s=60)
         await meet_and_part(one)
         await one.rows(CROWD, PENDING, TALKING)
         before = await read_so_far(one)
@@ -72,7 +79,34 @@ async def meet_and_part(replica: Replica) -> None:
     await ask(replica, ana, key="again")
     await replica.ask(CancelRequest(user_id=ana))
     await replica.state(ben)
+    await run_by_the_clock(replica)
     await replica.parts.outbox.finish()
+
+
+async def run_by_the_clock(replica: Replica) -> None:
+    """Told again, late, over its time, somebody silent, left behind, out of date."""
+    ana, ben = await replica.pair()
+    requests = await replica.open(ana), await replica.open(ben)
+    for opened in requests:
+        await replica.rows(DUE.format("match_requests"), opened.request.request_id)
+    await replica.repeat()
+    session_id = await replica.match(*requests)
+    await replica.rows(DUE.format("chat_sessions"), session_id)
+    await replica.repeat()
+    await replica.rows(LATE, session_id)
+    await replica.parts.sweep.meet_deadlines()
+    assert (await replica.state(ana)).session is None
+    opened = await replica.open(ana)
+    await replica.rows(OVER, opened.request.request_id)
+    await replica.parts.sweep.expire()
+    assert (await replica.state(ana)).request is None
+    request_id = (await replica.open(ana)).request.request_id
+    silent = Silent(user_id=ana, request_id=request_id, session_id=None)
+    now = await replica.value("SELECT clock_timestamp()")
+    await replica.hear(UserOffline(correlation_id=ana, users=(silent,), read_at=now))
+    assert (await replica.state(ana)).request is None
+    await replica.parts.outbox.relay()
+    await replica.parts.sweep.prune()
 
 
 async def ask(replica: Replica, user: UserId, key: str = "once") -> RequestOpened:
