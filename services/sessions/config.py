@@ -56,7 +56,8 @@ class Settings(DatabaseSettings, frozen=True, kw_only=True):
     outbox_finish_timeout_s: Seconds = Seconds(2)
     """At a stop; what is not confirmed by then another replica relays."""
     outbox_in_flight_max: int = 5_000
-    """Events of this process awaiting their confirm; beyond it the relay takes them."""
+    """Events of this process awaiting their confirm; beyond it those that no handler waits for are
+    left to the relay."""
 
     requests_prefetch: int = 200
     """Questions in hand: enough to fill batches of opens, few enough to answer within 3 s."""

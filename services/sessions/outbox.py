@@ -53,8 +53,8 @@ class Outbox:
     ) -> T:
         """What `body` returns, committed together with the events it left in the transaction.
 
-        The publishing goes on behind; `publish_first` awaits it, though not its success, and not
-        that of history, for which nobody waits.
+        The publishing goes on behind. `publish_first` awaits an attempt at what people or the pool
+        wait for; history goes on behind all the same.
         """
         caused: list[tuple[AnyEvent, Encoded]] = []
         trace = tracing.carried()
@@ -78,7 +78,7 @@ class Outbox:
         return result
 
     def _publish_behind(self, *batches: Sequence[Encoded]) -> None:
-        if any(batches):
+        if any(batches) and self._in_flight <= self._settings.outbox_in_flight_max:
             task = self._tasks.create_task(self._publish(*batches))
             self._publishing.add(task)
             task.add_done_callback(self._publishing.discard)
@@ -86,13 +86,13 @@ class Outbox:
     async def _publish(self, *batches: Sequence[Encoded]) -> None:
         """Publish committed rows, a batch after the other; failing that, the relay will."""
         messages = sum(map(len, batches))
-        if self._in_flight > self._settings.outbox_in_flight_max:
-            return
         self._in_flight += messages
         try:
             for batch in batches:
                 confirmed = await self._confirm(batch)
                 self._confirmed.extend(confirmed)  # to the list of now, not of before the wait
+                if len(confirmed) < len(batch):  # the rest would be late enough for the relay
+                    break
         finally:
             self._in_flight -= messages
 
@@ -141,7 +141,7 @@ class Outbox:
 
         What can never be published is done with too: it would stop what comes after it.
         """
-        if len(messages) == 1:  # without a task: that would take its turn behind the answer
+        if len(messages) == 1:  # without a task, whose turn would come behind the answer
             outcomes = [await self._attempt(messages[0])]
         else:
             outcomes = await asyncio.gather(*map(self._attempt, messages))

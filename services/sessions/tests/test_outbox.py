@@ -128,7 +128,9 @@ async def test_what_handlers_cause_is_published_before_they_return_but_history(
     await sessions.only(UserErased)
 
 
-async def test_a_ticket_is_on_its_way_before_its_owner_is_answered(sessions: Replica) -> None:
+async def test_a_ticket_opened_alone_is_on_its_way_before_its_owner_is_answered(
+    sessions: Replica,
+) -> None:
     await sessions.open(await sessions.register())
     assert len(sessions.told(TicketOpened)) == 1
 
