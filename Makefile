@@ -63,7 +63,7 @@ audit: prepare ## check what must hold of all stores and between them
 demo: prepare ## watch a handful of people find partners in the running stack
 	@$(IN_STACK) $(PY) -m tests.e2e.demo --url "$$PARLEY_URL"
 
-talk: prepare-tests ## two browsers talk in the running stack, from sign-up to the record
+talk: prepare-browser ## two browsers talk in the running stack, from sign-up to the record
 	@$(IN_STACK) PARLEY_VISIT="$$PARLEY_URL" $(PY) -m pytest tests/e2e/test_web_talk.py -k "clicks or anew"
 
 partner: prepare-browser ## keep a robot that talks with you (NATIVE=es PRACTICE=en); ends on Ctrl-C

@@ -237,17 +237,16 @@ class Person:
         kind: str,
         deadline_s: float = 10.0,
         where: Callable[[Frame], bool] = lambda frame: True,
-        *more: str,
+        or_kind: str = "",
     ) -> Frame:
-        """The next frame of this type, or of one `more`, after the one heard last; fails after the
-        deadline."""
+        """The next frame of this type (or that) since the one heard last; fails after a while."""
         begin = self._heard
         with suppress(TimeoutError):
             async with asyncio.timeout(deadline_s):
                 while True:
                     for index in range(self._heard, len(self.frames)):
                         frame = self.frames[index]
-                        if frame.type in (kind, *more) and where(frame):
+                        if frame.type in (kind, or_kind) and where(frame):
                             self._heard = index + 1
                             return frame
                     self._news.clear()

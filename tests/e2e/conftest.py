@@ -49,4 +49,4 @@ def place(request: pytest.FixtureRequest) -> Place:
     if present is not None:
         return present
     web: Stack = request.getfixturevalue("web")
-    return Place(web.urls, web.stores)
+    return Place(web.urls, web.stores.query)

@@ -73,11 +73,11 @@ async def play(role: Role, people: Crowd, transcript: Transcript) -> tuple[Perso
     await person.insist(timeout=role.timeout)
     begin = time.monotonic()
     if not role.partner:
-        expired = await person.hear("match.expired", PATIENCE_S, has_expired, "welcome")
+        expired = await person.hear("match.expired", PATIENCE_S, has_expired, or_kind="welcome")
         waited_s = expired.received_at - begin
         transcript.say(f"{role.name} waited {waited_s:.2f} s: nobody, the time is up")
         return person, "match.expired" if not person.heard("match.found") else "match.found"
-    heard = await person.hear("match.found", PATIENCE_S, has_found, "welcome")
+    heard = await person.hear("match.found", PATIENCE_S, has_found, or_kind="welcome")
     found = heard["session"] if heard.type == "welcome" else heard.body
     partner, waited_s = found["partner"], max(0.0, heard.received_at - begin)
     shared = ", ".join(partner["shared_interests"])

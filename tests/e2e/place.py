@@ -1,39 +1,32 @@
 """Where people meet: a stack of this test run, or one that runs already and is only visited."""
 
 import os
-from typing import Any, Protocol
+from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import Any
 
 import asyncpg
 from msgspec import Struct
 
-
-class Records(Protocol):
-    """What is read to see that a talk was recorded."""
-
-    async def query(self, statement: str, *arguments: Any) -> list[asyncpg.Record]: ...
+Query = Callable[..., Awaitable[list[asyncpg.Record]]]
 
 
 class Place(Struct, frozen=True):
-    """The gateways' addresses, and the rows behind them."""
+    """The gateways' addresses; `query` takes a statement and its arguments."""
 
     urls: list[str]
-    records: Records
-
-
-class _Database(Struct, frozen=True):
-    url: str
-
-    async def query(self, statement: str, *arguments: Any) -> list[asyncpg.Record]:
-        connection = await asyncpg.connect(self.url)
-        try:
-            return await connection.fetch(statement, *arguments)
-        finally:
-            await connection.close()
+    query: Query
 
 
 def visited() -> Place | None:
     """The running stack, if `make talk` named it; nothing in it is changed but by its visitors."""
     urls = os.environ.get("PARLEY_VISIT")
-    if not urls:
-        return None
-    return Place(urls.split(","), _Database(os.environ["DATABASE_URL"]))
+    return Place(urls.split(","), partial(_query, os.environ["DATABASE_URL"])) if urls else None
+
+
+async def _query(database_url: str, statement: str, *arguments: Any) -> list[asyncpg.Record]:
+    connection = await asyncpg.connect(database_url)
+    try:
+        return await connection.fetch(statement, *arguments)
+    finally:
+        await connection.close()

@@ -54,7 +54,7 @@ async def check_recorded(place: Place, visitor: Visitor, talked_s: float) -> Non
     """The session stands in Postgres, ended by who left, about as long as the talk was."""
 
     async def ended() -> None:
-        [row] = await place.records.query(SESSION, visitor.id)
+        [row] = await place.query(SESSION, visitor.id)
         assert (row["status"], row["reason"]) == ("ended", "left")
         assert talked_s - 2 <= row["duration_s"] <= talked_s + 5
         assert abs(sum(row["practised_s"]) - row["duration_s"]) <= 1
@@ -91,7 +91,7 @@ async def test_a_page_loaded_anew_in_mid_call_talks_on_within_five_seconds(
     ana, ben = await meet(browsers, place.urls)
     limit_s = RELOAD_LIMIT_S * max(1.0, max(ana.arrived_s, ben.arrived_s) / OPENING_S)
     await asyncio.gather(ana.hears(), ben.hears())
-    [before] = await place.records.query(SESSION, ana.id)
+    [before] = await place.query(SESSION, ana.id)
     connections_of_ben = await ben.connections()
 
     began = time.monotonic()
@@ -107,7 +107,7 @@ async def test_a_page_loaded_anew_in_mid_call_talks_on_within_five_seconds(
     print(f"heard again {took_s:.1f} s after the reload, of {limit_s:.1f} s")
     assert took_s <= limit_s
     await asyncio.gather(ana.at("call"), ben.at("call"))
-    [after] = await place.records.query(SESSION, ana.id)
+    [after] = await place.query(SESSION, ana.id)
     assert (after["id"], after["status"]) == (before["id"], "active")
 
     await ben.hang_up()

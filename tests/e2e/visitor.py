@@ -1,5 +1,6 @@
 """Somebody at the web client: reads it by roles and names, and clicks and types like a person."""
 
+import asyncio
 import json
 import math
 import time
@@ -124,10 +125,11 @@ class Visitor:
         await self.button("Find a partner").click()
         await self.at("microphone")
         allow, start = self.button("Allow microphone"), self.button("Start searching")
-        while not await start.is_visible():
-            with suppress(Late):  # allowed before, the page goes on without being asked
-                await allow.click(timeout=ALLOW_TIMEOUT_MS)
-                await start.wait_for()
+        async with asyncio.timeout(STEP_LIMIT_S):
+            while not await start.is_visible():
+                with suppress(Late):  # allowed before, the page goes on without being asked
+                    await allow.click(timeout=ALLOW_TIMEOUT_MS)
+                    await start.wait_for(timeout=ALLOW_TIMEOUT_MS)
         await start.click()
 
     async def send(self, text: str) -> None:
