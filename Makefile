@@ -28,7 +28,7 @@ IN_STACK := stack=$$($(PYTHON) -m deploy.stack env) || exit 1; set -a; eval "$$s
 
 help: ## list what there is
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(firstword $(MAKEFILE_LIST)) | \
-		while IFS="$$(printf '\t')" read -r name text; do printf '  %-14s%s\n' "$$name" "$$text"; done
+		while IFS="$$(printf '\t')" read -r name text; do printf '  %-17s%s\n' "$$name" "$$text"; done
 
 up: ## start the stack and wait until it is ready; what runs stays as it is
 	@$(PYTHON) -m deploy.stack up
