@@ -75,8 +75,7 @@ def display_name(text: str) -> str:
     """The name trimmed and in composed form. Invalid: empty, too long, unprintable."""
     _check_line("/display_name", "a display name", text, DISPLAY_NAME_LENGTH_MAX)
     name = unicodedata.normalize("NFC", text).strip()
-    _check_length("/display_name", "a display name", name, DISPLAY_NAME_LENGTH_MAX)
-    return name
+    return _line_of(name, text.strip(), DISPLAY_NAME_LENGTH_MAX)
 
 
 def interests(texts: Sequence[str]) -> tuple[str, ...]:
@@ -93,9 +92,8 @@ def prose(text: str, field: str, length_max: int) -> str:
     _check_length(pointer, field, text, length_max)
     if not _prose.fullmatch(text) or _unencodable(text):
         raise _invalid(pointer, f"{field} has no control characters but line breaks and tabs")
-    written = "\n".join(unicodedata.normalize("NFC", text).splitlines()).strip()
-    _check_length(pointer, field, written, length_max)
-    return written
+    composed = _lines_of(unicodedata.normalize("NFC", text))
+    return composed if len(composed) <= length_max else _lines_of(text)
 
 
 def timeout_s(text: str | None, settings: ApiSettings) -> float:
@@ -117,8 +115,18 @@ def timeout_s(text: str | None, settings: ApiSettings) -> float:
 def _interest(pointer: str, text: str) -> str:
     _check_line(pointer, "an interest", text, INTEREST_LENGTH_MAX)
     word = " ".join(unicodedata.normalize("NFKC", text).casefold().split())
-    _check_length(pointer, "an interest", word, INTEREST_LENGTH_MAX)
-    return word
+    return _line_of(word, " ".join(text.split()), INTEREST_LENGTH_MAX)
+
+
+def _lines_of(text: str) -> str:
+    return "\n".join(text.splitlines()).strip()
+
+
+def _line_of(spelling: str, written: str, length_max: int) -> str:
+    """Some characters grow when they are composed or folded, and "´" alone loses its base: what the
+    contract would then not allow in an answer is kept as it was written."""
+    fits = len(spelling) <= length_max and _seen.search(spelling)
+    return spelling if fits and not _unprintable.search(spelling) else written
 
 
 def _check_line(pointer: str, noun: str, text: str, length_max: int) -> None:
@@ -130,7 +138,6 @@ def _check_line(pointer: str, noun: str, text: str, length_max: int) -> None:
 
 
 def _check_length(pointer: str, noun: str, text: str, length_max: int) -> None:
-    """As it was written, and as it is kept: some characters grow when they are composed."""
     if len(text) > length_max:
         raise _invalid(pointer, f"{noun} has at most {length_max} characters")
 

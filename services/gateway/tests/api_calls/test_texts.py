@@ -1,8 +1,7 @@
 import re
-import unicodedata
 
 import pytest
-from hypothesis import assume, given
+from hypothesis import given
 from hypothesis import strategies as st
 
 from services.gateway.api import texts
@@ -72,10 +71,29 @@ def test_the_contract_says_which_names_are_taken(text: str) -> None:
         texts.display_name(text)
         taken = True
     except Invalid:
-        # A few characters grow when they are composed: no pattern can say so.
-        assume(len(unicodedata.normalize("NFC", text)) <= 50)
         taken = False
     assert bool(contract("DisplayName").search(text)) == taken
+
+
+@given(st.text(max_size=30) | st.text("¼ß\u0958 x", max_size=30))
+def test_the_contract_says_which_interests_are_taken_and_shown(text: str) -> None:
+    interest = contract("Interest")
+    try:
+        [kept] = texts.interests([text])
+    except Invalid:
+        assert not interest.search(text)
+        return
+    assert interest.search(text)
+    assert len(kept) <= 30
+    assert texts.interests([kept]) == (kept,)
+
+
+def test_what_would_grow_too_long_in_one_spelling_is_kept_as_it_was_written() -> None:
+    grows = "\u0958"  # two code points when composed, of all things
+    assert texts.display_name(grows * 25) == "\u0915\u093c" * 25
+    assert texts.display_name(grows * 26) == grows * 26
+    assert texts.interests(["¼" * 10, "¼" * 11]) == ("1\u20444" * 10, "¼" * 11)
+    assert texts.prose(grows * 100, "comment", 100) == grows * 100
 
 
 @given(st.text(max_size=100))
