@@ -40,6 +40,7 @@ async def test_what_is_confirmed_while_others_are_forgotten_is_forgotten_too(
 
     await sessions.register()
     await sessions.only(UserRegistered)
+    # mypy takes a method of an instance for its class's; here it is this publisher's alone.
     sessions.publisher.publish_encoded = publish_slowly  # type: ignore[method-assign]
     await sessions.register()
     await sessions.parts.outbox.forget_confirmed()
